@@ -1,0 +1,30 @@
+// Package kernels is the contract between the model and the devices it runs on: one file per op with its arguments,
+// shapes, maths, order of summation, aliasing and determinism. It holds no kernel. kernels/ref computes every op in scalar
+// float64, kernels/cpu in C, kernels/cuda on a GPU; kernels/kerneltest holds all of them to what is written here.
+//
+// Shape legend, used in every comment of the project:
+//
+//	N  rows of a ragged batch: tokens of all documents, one after another, without padding
+//	S  documents (training) or sequences (generation) in the batch
+//	C  hidden_size            F  intermediate_size       V  vocab_size
+//	H  num_attention_heads    K  num_key_value_heads     D  head_dim        R = H + 2K, the heads of a packed q,k,v row
+//	O  out_features           I  in_features of a linear layer
+//	P  rows of the rope table (positions)                B  elements of an optimizer block (1,024)
+//
+// Rules that hold for every op:
+//
+//   - Operations are issued in order on the backend's queue and return nothing. The first failure sticks, names its op and
+//     shapes, and comes back from Sync; later operations are skipped. A result may be read, and memory reused by the host,
+//     only after Sync.
+//   - Arguments are passed by value. A zero field turns its feature off. A wrong shape or dtype is the caller's bug and
+//     panics with a ShapeError; a combination that a backend cannot do panics likewise, it is never approximated.
+//   - A tensor is contiguous and row-major. Base addresses may be 2-byte aligned where the dtype is BF16 or F16 and 4-byte
+//     aligned otherwise (weights may lie in a mapped file); what a backend allocates is 64-byte aligned.
+//   - Outputs never alias inputs unless the op says so. Bytes outside an output are never written.
+//   - Bits do not depend on the number of threads, and a row's bits do not depend on how many rows stand beside it.
+//   - Masked or foreign elements are never read into a sum: 0 × NaN is NaN.
+//   - Gradient outputs have an Accumulate flag: false overwrites, true adds to what is there.
+//   - What changes between steps (seed, step, rates, lengths, page tables) is read from device tensors, so that a captured
+//     graph stays right; what stays the same between steps is in the args struct.
+//   - Statistics (log-sum-exp, reciprocal deviations, losses) are F32 whatever the dtype of the activations.
+package kernels
