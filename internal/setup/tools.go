@@ -1,0 +1,146 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// tool is something on the machine that Primer needs, how to see that it works, and where Debian
+// and Ubuntu have it.
+type tool struct {
+	name     string
+	packages []string                    // Debian packages that bring it
+	check    func(context.Context) error // nil when it works
+}
+
+// buildTools are what using Primer takes: a C compiler with the C library's headers, and cargo. Go
+// is there, since it runs this program; only that its cgo is on has to be seen.
+var buildTools = []tool{
+	{name: "cc", packages: []string{"gcc", "libc6-dev"}, check: checkCC},
+	{name: "cargo", packages: []string{"cargo"}, check: checkCargo},
+	{name: "go", check: checkCgo},
+}
+
+// pythonTools are what the checks beside Python peers take on top.
+var pythonTools = []tool{
+	{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv},
+}
+
+// errTooOld marks a tool that is there but older than Primer needs; no package brings a newer one.
+var errTooOld = errors.New("too old")
+
+// minCargo is the first cargo that reads version 4 of Cargo.lock, which the library's source has.
+const minCargo = 78 // 1.78
+
+// ensureTools checks every tool. Missing ones that Debian packages bring are installed when the
+// user is root; otherwise the error has the one command to type.
+func (e env) ensureTools(ctx context.Context, tools []tool) error {
+	packages, problems := missing(ctx, tools)
+	if len(problems) == 0 {
+		return nil
+	}
+	command := "apt-get update && apt-get install -y --no-install-recommends " + strings.Join(packages, " ")
+	_, aptErr := exec.LookPath("apt-get")
+	switch {
+	case len(packages) == 0:
+		return errors.Join(problems...)
+	case aptErr != nil:
+		return fmt.Errorf("%w\ninstall a C compiler and cargo (for instance from rustup) with this system's package manager, then run setup again",
+			errors.Join(problems...))
+	case os.Geteuid() != 0:
+		return fmt.Errorf("%w\ntype this, then run setup again:\n\n  sudo sh -c '%s'", errors.Join(problems...), command)
+	}
+	fmt.Fprintf(e.log, "setup: installing %s\n", strings.Join(packages, " "))
+	install := exec.CommandContext(ctx, "sh", "-c", command)
+	install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	install.Stdout, install.Stderr = e.log, e.log
+	if err := install.Run(); err != nil {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	if _, problems = missing(ctx, tools); len(problems) > 0 {
+		return fmt.Errorf("still not usable after installing %s: %w", strings.Join(packages, " "), errors.Join(problems...))
+	}
+	return nil
+}
+
+// missing returns one error for each tool that does not work, and the packages that would bring
+// them. A tool that is merely too old has none.
+func missing(ctx context.Context, tools []tool) (packages []string, problems []error) {
+	for _, t := range tools {
+		err := t.check(ctx)
+		if err == nil {
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", t.name, err))
+		if !errors.Is(err, errTooOld) {
+			packages = append(packages, t.packages...)
+		}
+	}
+	return packages, problems
+}
+
+// checkCC compiles and links an empty program: a compiler without the C library's headers is there
+// by name only. CC is honoured, as cgo does.
+func checkCC(ctx context.Context) error {
+	compiler := strings.Fields(os.Getenv("CC"))
+	if len(compiler) == 0 {
+		if _, err := exec.LookPath("gcc"); err == nil {
+			compiler = []string{"gcc"} // cgo's own default
+		} else {
+			compiler = []string{"cc"}
+		}
+	}
+	cmd := exec.CommandContext(ctx, compiler[0], append(compiler[1:], "-x", "c", "-o", os.DevNull, "-", "-lm")...)
+	cmd.Stdin = strings.NewReader("#include <stdlib.h>\n#include <math.h>\nint main(void) { return 0; }\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("no working C compiler (%s): %w %s", compiler[0], err, firstLine(out))
+	}
+	return nil
+}
+
+func checkCargo(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "cargo", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("cargo, which builds the tokenizer's library, does not run: %w", err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "cargo %d.%d", &major, &minor); err != nil {
+		return fmt.Errorf("cargo --version printed %q: no version in it", firstLine(out))
+	}
+	if major == 1 && minor < minCargo {
+		return fmt.Errorf("%w: %s is installed, 1.%d or newer is needed: install it from rustup, "+
+			"or a newer package (Ubuntu 24.04 has cargo-1.80)", errTooOld, firstLine(out), minCargo)
+	}
+	return nil
+}
+
+func checkCgo(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "env", "CGO_ENABLED").Output()
+	if err != nil {
+		return fmt.Errorf("go env does not run: %w", err)
+	}
+	// With no compiler on the path Go turns cgo off by itself; the C compiler's own check names that.
+	if strings.TrimSpace(string(out)) != "1" && os.Getenv("CGO_ENABLED") == "0" {
+		return errors.New("CGO_ENABLED=0 is set: Primer's kernels and tokenizer need cgo, unset it")
+	}
+	return nil
+}
+
+// checkVenv looks for ensurepip: Debian's python3 has the venv module without it and then fails
+// half-way through making an environment.
+func checkVenv(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "python3", "-c", "import venv, ensurepip").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("python3 cannot make virtual environments: %w %s", err, firstLine(out))
+	}
+	return nil
+}
+
+func firstLine(b []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	return line
+}
