@@ -1,0 +1,21 @@
+// Package data holds the records that pass through Primer and reads and writes
+// them: Document, Pair, Example and Chain, one JSON form each, one per line.
+//
+// Readers stream (iter.Seq2) in bounded memory from .jsonl and plain text, each
+// plain, .gz or .zst, from files, globs, folders and "-" (standard input).
+//
+// What odd input gets, always:
+//
+//   - a byte order mark at the start of a file is dropped; UTF-16 marks are errors;
+//   - "\r\n" ends a line as "\n" does; a last line without a newline is a line;
+//   - blank lines between JSON lines are counted and skipped;
+//   - invalid UTF-8 becomes U+FFFD, once per run of bad bytes, and the line is
+//     counted as repaired; with Strict it is an error;
+//   - a lone surrogate escape (\ud800) in a known field becomes U+FFFD;
+//   - a key that stands twice in one object makes the line broken;
+//   - null is an absent field; a numeric id is read as its decimal text;
+//   - a broken line is counted with its number and skipped; with Strict it is fatal;
+//   - a stream that ends early, a line over 16 MiB, or more than 200 bytes out for
+//     each byte in is always fatal: what follows cannot be trusted;
+//   - no record at all is ErrEmpty.
+package data

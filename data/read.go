@@ -1,0 +1,191 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+)
+
+// Options is how inputs are read. The zero value reads foreign files: layouts by
+// name, broken lines counted and skipped.
+type Options struct {
+	Kind       Kind      // layout of every input; Auto: by file name
+	Strict     bool      // a broken line or invalid UTF-8 ends the reading with an error
+	BlankSplit bool      // plain text: documents are separated by blank lines
+	TextField  string    // JSON field that holds the text; "" is "text"
+	Report     *Report   // counts, where they are wanted
+	Stdin      io.Reader // what "-" reads; nil is os.Stdin
+}
+
+// Documents streams the documents of the inputs. The first error ends it.
+func Documents(paths []string, opt Options) iter.Seq2[Document, error] {
+	return records(paths, opt, DecodeDocument,
+		func(d *Document) *string { return &d.ID },
+		func(d Document) Document { return d })
+}
+
+// Examples streams examples: documents, documents with pairs, and read_collection
+// lines. The first error ends it.
+func Examples(paths []string, opt Options) iter.Seq2[Example, error] {
+	return records(paths, opt, DecodeExample,
+		func(e *Example) *string { return &e.ID },
+		func(d Document) Example { return Example{Document: d} })
+}
+
+// Chains streams chains; an example alone is a chain of one. The first error
+// ends it.
+func Chains(paths []string, opt Options) iter.Seq2[Chain, error] {
+	return records(paths, opt, DecodeChain,
+		func(c *Chain) *string { return &c.ID },
+		func(d Document) Chain { return Chain{ID: d.ID, Examples: []Example{{Document: d}}} })
+}
+
+// reader is the state of one pass over the inputs.
+type reader[T any] struct {
+	opt    Options
+	report *Report
+	decode func(line []byte, textField string) (T, error)
+	id     func(*T) *string
+	text   func(Document) T
+	yield  func(T, error) bool
+}
+
+// records is the loop behind Documents, Examples and Chains. A record without an
+// id gets "<file name>:<line>", so that draws by id stay put when folders move.
+func records[T any](paths []string, opt Options, decode func([]byte, string) (T, error),
+	id func(*T) *string, text func(Document) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		r := reader[T]{opt, opt.Report, decode, id, text, yield}
+		if r.report == nil {
+			r.report = &Report{}
+		}
+		var none T
+		inputs, err := expand(paths, opt.Kind)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		before := r.report.Records
+		for i := range inputs {
+			if err := r.file(&inputs[i]); err != nil {
+				if err != errStop {
+					yield(none, err)
+				}
+				return
+			}
+		}
+		if r.report.Records == before {
+			yield(none, fmt.Errorf("%w: no record in %d files (%d broken lines)%s",
+				ErrEmpty, len(inputs), r.report.Broken, firstProblem(r.report)))
+		}
+	}
+}
+
+func firstProblem(r *Report) string {
+	if len(r.Problems) == 0 {
+		return ""
+	}
+	p := r.Problems[0]
+	return fmt.Sprintf("; first: %s:%d: %s", p.File, p.Line, p.Reason)
+}
+
+func (r *reader[T]) file(in *input) error {
+	stdin := r.opt.Stdin
+	if stdin == nil {
+		stdin = os.Stdin
+	}
+	rc, err := open(in, stdin, r.report)
+	if err != nil {
+		return fileError(in.path, err)
+	}
+	defer rc.Close()
+	r.report.Files++
+	switch {
+	case in.kind == JSONL:
+		err = eachLine(rc, func(n int64, line []byte) error { return r.line(in, n, line) })
+	case r.opt.BlankSplit:
+		err = r.paragraphs(in, rc)
+	default:
+		err = r.whole(in, rc)
+	}
+	if err == nil || err == errStop {
+		return err
+	}
+	return fileError(in.path, err)
+}
+
+// fileError puts the file's name into an error, once.
+func fileError(path string, err error) error {
+	if path == Stdin {
+		path = "<stdin>"
+	}
+	var le *LineError
+	if errors.As(err, &le) {
+		if le.File == "" {
+			le.File = path
+		}
+		return err
+	}
+	return &LineError{File: path, Err: err}
+}
+
+// line handles one JSON line.
+func (r *reader[T]) line(in *input, n int64, line []byte) error {
+	r.report.Lines++
+	if len(bytes.TrimSpace(line)) == 0 {
+		r.report.Blank++
+		return nil
+	}
+	line, err := r.valid(in, n, line)
+	if err != nil {
+		return err
+	}
+	record, err := r.decode(line, r.opt.TextField)
+	if err != nil {
+		le := &LineError{File: display(in.path), Line: n, Err: err}
+		if r.opt.Strict {
+			return le
+		}
+		r.report.Broken++
+		r.report.problem(le)
+		return nil
+	}
+	return r.give(in, n, record)
+}
+
+// valid replaces invalid UTF-8, or refuses it when strict.
+func (r *reader[T]) valid(in *input, n int64, b []byte) ([]byte, error) {
+	b, bad := repair(b)
+	if !bad {
+		return b, nil
+	}
+	le := &LineError{File: display(in.path), Line: n, Err: broken("invalid UTF-8")}
+	if r.opt.Strict {
+		return nil, le
+	}
+	r.report.Repaired++
+	r.report.problem(le)
+	return b, nil
+}
+
+func (r *reader[T]) give(in *input, n int64, record T) error {
+	if id := r.id(&record); *id == "" {
+		*id = fmt.Sprintf("%s:%d", filepath.Base(display(in.path)), n)
+	}
+	r.report.Records++
+	if !r.yield(record, nil) {
+		return errStop
+	}
+	return nil
+}
+
+func display(path string) string {
+	if path == Stdin {
+		return "<stdin>"
+	}
+	return path
+}

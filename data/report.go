@@ -1,0 +1,63 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Report counts what a reader met. One report may serve several readers in turn;
+// it is not for concurrent use.
+type Report struct {
+	Files     int64 // files opened
+	Lines     int64 // lines read, blank ones included
+	Records   int64 // records given out
+	Blank     int64 // blank lines and empty text files
+	Broken    int64 // lines skipped because they are no record
+	Repaired  int64 // lines with invalid UTF-8, replaced by U+FFFD
+	Unchecked int64 // zstd files without a checksum: a flipped bit goes unseen
+	Problems  []Problem
+}
+
+// Problem is one line that was skipped or repaired.
+type Problem struct {
+	File   string
+	Line   int64
+	Reason string
+}
+
+// maxProblems is how many examples of problems a report keeps.
+const maxProblems = 10
+
+func (r *Report) problem(e *LineError) {
+	if len(r.Problems) < maxProblems {
+		reason := e.Err.Error()
+		if errors.Is(e.Err, ErrBroken) {
+			reason = trimBroken(e.Err)
+		}
+		r.Problems = append(r.Problems, Problem{e.File, e.Line, reason})
+	}
+}
+
+// String gives the counts on one line and each kept problem on its own.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d records from %d lines in %d files", r.Records, r.Lines, r.Files)
+	for _, c := range []struct {
+		n    int64
+		what string
+	}{
+		{r.Broken, "broken lines skipped"},
+		{r.Repaired, "lines with invalid UTF-8 repaired"},
+		{r.Blank, "blank"},
+		{r.Unchecked, "zstd files without a checksum"},
+	} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
+		}
+	}
+	for _, p := range r.Problems {
+		fmt.Fprintf(&b, "\n  %s:%d: %s", p.File, p.Line, p.Reason)
+	}
+	return b.String()
+}
