@@ -1,0 +1,119 @@
+package durable
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"sort"
+	"sync"
+)
+
+// VerifyDir compares a committed folder with its manifest: every file there, of its size and sha256, and nothing else. A
+// difference is ErrDamaged and names the file. Links, devices and pipes are refused, not opened.
+func VerifyDir(fsys FS, dir string) error {
+	m, err := ReadManifest(fsys, dir)
+	if err != nil {
+		return err
+	}
+	found := 0
+	err = walk(fsys, dir, ".", func(name string, entry fs.DirEntry) error {
+		if name == ManifestName {
+			return nil
+		}
+		want, listed := m.Files[name]
+		if !listed {
+			return damaged(dir, name, "is not in %s: move it away", ManifestName)
+		}
+		found++
+		info, err := entry.Info()
+		if err == nil && info.Size() != want.Bytes {
+			err = damaged(dir, name, "has %d bytes, not %d", info.Size(), want.Bytes)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(m.Files))
+	for name := range m.Files {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names { // after the sizes, which cost nothing
+		if err := verifyFile(fsys, dir, name, m.Files[name]); err != nil {
+			return err
+		}
+	}
+	if found != len(m.Files) {
+		return fmt.Errorf("%s: %w: the folder changed while it was read", dir, ErrDamaged)
+	}
+	return nil
+}
+
+func verifyFile(fsys FS, dir, name string, want Sum) error {
+	sum, err := SumFile(fsys, filepath.Join(dir, filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return damaged(dir, name, "is missing")
+	}
+	if err != nil {
+		return err
+	}
+	if sum != want {
+		return damaged(dir, name, "has sha256 %s over %d bytes, not %s over %d", sum.SHA256, sum.Bytes, want.SHA256, want.Bytes)
+	}
+	return nil
+}
+
+func damaged(dir, name, format string, args ...any) error {
+	return fmt.Errorf("%s: %w: %s", filepath.Join(dir, filepath.FromSlash(name)), ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+// walk visits the plain files under dir/name; what is neither file nor directory is an error.
+func walk(fsys FS, dir, name string, visit func(name string, entry fs.DirEntry) error) error {
+	entries, err := fsys.ReadDir(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		sub := path.Join(name, e.Name())
+		switch {
+		case e.IsDir():
+			err = walk(fsys, dir, sub, visit)
+		case e.Type().IsRegular():
+			err = visit(sub, e)
+		default:
+			err = damaged(dir, sub, "is neither a file nor a directory")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readBuffers serve SumFile: 256 KiB each.
+var readBuffers = sync.Pool{New: func() any { return new([writeBuffer]byte) }}
+
+// SumFile reads a file through and tells its size and sha256.
+func SumFile(fsys FS, path string) (Sum, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return Sum{}, err
+	}
+	buf := readBuffers.Get().(*[writeBuffer]byte)
+	defer readBuffers.Put(buf)
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, onlyReader{f}, buf[:])
+	if err := errors.Join(err, f.Close()); err != nil {
+		return Sum{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return Sum{Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// onlyReader hides os.File.WriteTo, which would take a buffer of its own.
+type onlyReader struct{ io.Reader }
