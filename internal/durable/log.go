@@ -187,7 +187,7 @@ func scan(fsys FS, path string, visit func(line []byte) error) (whole, total int
 		return 0, 0, err
 	}
 	defer f.Close()
-	r := bufio.NewReaderSize(f, 64<<10)
+	r := bufio.NewReaderSize(f, 8<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(r)
 		if err == io.EOF {
