@@ -1,0 +1,154 @@
+package synth
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/primer-lm/primer/data"
+	"github.com/primer-lm/primer/model/generate"
+)
+
+// Generator computes continuations; many goroutines call it at once and it batches them. *generate.Engine is one.
+type Generator interface {
+	Generate(ctx context.Context, r generate.Request) (generate.Result, error)
+}
+
+// RoundOptions says how texts are augmented. The zero value is not usable: see DefaultRounds.
+type RoundOptions struct {
+	Rounds       int // M: texts of a chain, each prompted with the examples before it
+	Window       int // tokens of prompt and new tokens together: the length the target model trains at
+	MaxNewTokens int
+	Temperature  float32
+	TopP         float32
+	Seed         uint64 // of sampling; a text's stream depends on it and on the text's number alone
+}
+
+// DefaultRounds is the paper's setting for pre-training from scratch: greedy, at most 400 new tokens, a window of 2048.
+func DefaultRounds() RoundOptions { return RoundOptions{Rounds: 2, Window: 2048, MaxNewTokens: 400} }
+
+func (o RoundOptions) validate() error {
+	switch {
+	case o.Rounds < 1:
+		return fmt.Errorf("rounds is %d, need at least 1", o.Rounds)
+	case o.MaxNewTokens < 1:
+		return fmt.Errorf("max new tokens is %d, need at least 1", o.MaxNewTokens)
+	case o.Window <= o.MaxNewTokens+8:
+		return fmt.Errorf("window %d leaves no room for a text beside %d new tokens", o.Window, o.MaxNewTokens)
+	}
+	return nil
+}
+
+// Text is one generated text of one round, for those who want to see what the model wrote.
+type Text struct {
+	Document data.Document
+	Round    int // 0-based
+	Written  string
+	Parsed   Parsed
+	Prompt   int // tokens of the prompt
+	New      int // tokens generated
+	Cached   int // prompt tokens found in the cache
+	Shots    int // earlier examples in the prompt
+	Finish   generate.Finish
+}
+
+// Augmented is what became of the texts of one chain: the M-shot examples to train on, in order. Only examples that shared
+// a prompt stand in one chain; a text without a pair stands alone, raw.
+type Augmented struct {
+	Chains []data.Chain
+	Texts  []Text
+}
+
+// runChain takes the documents of one chain through the rounds. first is the number of its first text over the whole
+// corpus.
+func runChain(ctx context.Context, c *Codec, g Generator, opt RoundOptions, id string, first uint64, docs []data.Document) (Augmented, error) {
+	var out Augmented
+	history := chainHistory{codec: c, id: id, out: &out}
+	for round, doc := range docs {
+		context, err := c.Context(doc.Text)
+		if err != nil {
+			return out, fmt.Errorf("document %q: %w", doc.ID, err)
+		}
+		prompt := history.prompt(context, opt.Window-opt.MaxNewTokens)
+		if prompt == nil {
+			return out, fmt.Errorf("document %q: %w: text of %d tokens, window %d, new tokens %d", doc.ID, generate.ErrTooLong,
+				len(context), opt.Window, opt.MaxNewTokens)
+		}
+		res, err := g.Generate(ctx, generate.Request{Prompt: prompt, MaxNewTokens: opt.MaxNewTokens, StopIDs: []int32{c.EOS()},
+			Temperature: opt.Temperature, TopP: opt.TopP, Seed: opt.Seed ^ (first+uint64(round))*0x9E3779B97F4A7C15})
+		if err != nil {
+			return out, fmt.Errorf("document %q, round %d: %w", doc.ID, round+1, err)
+		}
+		written, err := c.Decode(res.Tokens)
+		if err != nil {
+			return out, fmt.Errorf("document %q, round %d: %w", doc.ID, round+1, err)
+		}
+		text := Text{Document: doc, Round: round, Written: written, Parsed: c.Format.Parse(written), Prompt: len(prompt),
+			New: len(res.Tokens), Cached: res.Cached, Shots: len(history.examples), Finish: res.Finish}
+		out.Texts = append(out.Texts, text)
+		if err := history.add(data.Example{Document: doc, Pairs: text.Parsed.Pairs}); err != nil {
+			return out, err
+		}
+	}
+	history.flush(len(history.examples))
+	return out, nil
+}
+
+// chainHistory is the examples that the next text of a chain is prompted with, and their tokens.
+type chainHistory struct {
+	codec    *Codec
+	id       string
+	examples []data.Example
+	tokens   [][]int32
+	out      *Augmented
+}
+
+// prompt puts the history before a context, dropping the oldest examples until it takes at most limit tokens. What is
+// dropped leaves as a chain of its own. nil means that the context alone is too long.
+func (h *chainHistory) prompt(context []int32, limit int) []int32 {
+	total := len(context)
+	for _, t := range h.tokens {
+		total += len(t)
+	}
+	drop := 0
+	for ; drop < len(h.tokens) && total > limit; drop++ {
+		total -= len(h.tokens[drop])
+	}
+	if total > limit {
+		return nil
+	}
+	h.flush(drop)
+	out := make([]int32, 0, total)
+	for _, t := range h.tokens {
+		out = append(out, t...)
+	}
+	return append(out, context...)
+}
+
+// flush emits the oldest n examples as one chain.
+func (h *chainHistory) flush(n int) {
+	if n == 0 {
+		return
+	}
+	id := h.id
+	if k := len(h.out.Chains); k > 0 {
+		id = fmt.Sprintf("%s.%d", h.id, k)
+	}
+	h.out.Chains = append(h.out.Chains, data.Chain{ID: id, Examples: append([]data.Example(nil), h.examples[:n]...)})
+	h.examples, h.tokens = h.examples[n:], h.tokens[n:]
+}
+
+// add appends an example. Without a pair it ends the history and stands alone.
+func (h *chainHistory) add(ex data.Example) error {
+	if len(ex.Pairs) == 0 {
+		h.flush(len(h.examples))
+		h.examples, h.tokens = []data.Example{ex}, [][]int32{nil}
+		h.flush(1)
+		return nil
+	}
+	ids, _, err := h.codec.Example(ex)
+	if err != nil {
+		return err
+	}
+	h.examples, h.tokens = append(h.examples, ex), append(h.tokens, ids)
+	return nil
+}
