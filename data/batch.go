@@ -8,6 +8,7 @@ type Batch struct {
 	Positions []int32 // [N] rotary positions, from 0 in every document
 	Mask      []uint8 // [N] 1 where the target counts in the loss
 	CuLens    []int32 // [S+1] where documents start; attention does not cross
+	Starts    []int32 // where units (texts) start, whether or not attention stops there
 	// LossTokens is the number of ones in Mask. The loss of a step is the sum
 	// over its batches divided by the sum of their LossTokens.
 	LossTokens int64

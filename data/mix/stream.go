@@ -1,0 +1,140 @@
+package mix
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/primer-lm/primer/data"
+)
+
+// Stream reads a mixture from front to back. One goroutine at a time.
+type Stream struct {
+	m   *Mixture
+	cur cursor
+	row int64
+}
+
+// Stream starts at the front.
+func (m *Mixture) Stream() *Stream { return &Stream{m: m, cur: m.start()} }
+
+// Row is the number of the next packed row.
+func (s *Stream) Row() int64 { return s.row }
+
+// Next gives the next packed rows, fewer at the end, then io.EOF.
+func (s *Stream) Next(rows int) (*data.Batch, error) {
+	rows = int(min(int64(rows), s.m.Rows()-s.row))
+	if rows <= 0 {
+		return nil, io.EOF
+	}
+	length := s.m.opt.Length
+	n := rows * length
+	b := &data.Batch{
+		Tokens: make([]int32, n), Targets: make([]int32, n), Positions: make([]int32, n), Mask: make([]uint8, n),
+		Sample: s.cur.docs,
+	}
+	own := make([]uint8, n) // does token i count as a target?
+	starts := make([]bool, n+1)
+	err := s.walk(rows, func(p piece, at int) error {
+		starts[at] = starts[at] || p.first
+		if err := s.m.parts[p.lane].Source.Read(p.unit, p.from, b.Tokens[at:at+p.n], own[at:at+p.n]); err != nil {
+			return fmt.Errorf("source %q unit %d: %w", s.m.parts[p.lane].Name, p.unit, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.shift(b, own, starts); err != nil {
+		return nil, err
+	}
+	s.m.place(b, starts)
+	return b, nil
+}
+
+// Skip passes over rows without reading their tokens, as a rank does with the
+// rows of the others.
+func (s *Stream) Skip(rows int64) error {
+	rows = min(rows, s.m.Rows()-s.row)
+	for rows > 0 {
+		step := int(min(rows, 1024))
+		if err := s.walk(step, func(piece, int) error { return nil }); err != nil {
+			return err
+		}
+		rows -= int64(step)
+	}
+	return nil
+}
+
+// SeekRow goes to a row by number. Going on from State is faster: a seek walks over
+// all units before the row.
+func (s *Stream) SeekRow(row int64) error {
+	if row < s.row {
+		s.cur, s.row = s.m.start(), 0
+	}
+	return s.Skip(row - s.row)
+}
+
+// walk moves over rows, calling visit with each piece and its place in the batch,
+// and counts the documents that begin.
+func (s *Stream) walk(rows int, visit func(p piece, at int) error) error {
+	length := s.m.opt.Length
+	for at, n := 0, rows*length; at < n; {
+		left := length - at%length
+		p := s.m.advance(&s.cur, left)
+		if p.n == 0 {
+			return fmt.Errorf("%w: the units ended at token %d of row %d", ErrShort, at%length, s.row+int64(at/length))
+		}
+		if at%length == 0 || (s.m.opt.Separate && p.first) {
+			s.cur.docs++
+		}
+		if err := visit(p, at); err != nil {
+			return err
+		}
+		at += p.n
+	}
+	s.row += int64(rows)
+	return nil
+}
+
+// shift fills targets and mask. The last target is the first token after the
+// batch; at the end of the stream there is none, and it does not count.
+func (s *Stream) shift(b *data.Batch, own []uint8, starts []bool) error {
+	n := len(b.Tokens)
+	copy(b.Targets, b.Tokens[1:])
+	copy(b.Mask, own[1:])
+	ahead := s.cur.clone()
+	if p := s.m.advance(&ahead, 1); p.n == 1 {
+		starts[n] = p.first
+		if err := s.m.parts[p.lane].Source.Read(p.unit, p.from, b.Targets[n-1:], b.Mask[n-1:]); err != nil {
+			return fmt.Errorf("source %q unit %d: %w", s.m.parts[p.lane].Name, p.unit, err)
+		}
+	}
+	for i := range n {
+		if s.m.opt.Separate && starts[i+1] {
+			b.Mask[i] = 0
+		}
+		b.LossTokens += int64(b.Mask[i])
+	}
+	return nil
+}
+
+// place sets document starts and positions.
+func (m *Mixture) place(b *data.Batch, starts []bool) {
+	position := int32(0)
+	for i := range b.Tokens {
+		row := i%m.opt.Length == 0
+		if starts[i] {
+			b.Starts = append(b.Starts, int32(i))
+		}
+		if row || (m.opt.Separate && starts[i]) {
+			b.CuLens = append(b.CuLens, int32(i))
+			position = 0
+		}
+		if m.opt.RestartPositions && starts[i] {
+			position = 0
+		}
+		b.Positions[i] = position
+		position++
+	}
+	b.CuLens = append(b.CuLens, int32(len(b.Tokens)))
+}
