@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"encoding/json"
 	"math"
 
 	"gonum.org/v1/gonum/stat"
@@ -11,6 +12,21 @@ type Score struct {
 	Mean   float64 `json:"mean"`
 	Stderr float64 `json:"stderr"`
 	N      int     `json:"n"`
+}
+
+// MarshalJSON writes what is not a number (no items, or the error of one item) as null.
+func (s Score) MarshalJSON() ([]byte, error) {
+	number := func(x float64) *float64 {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil
+		}
+		return &x
+	}
+	return json.Marshal(struct {
+		Mean   *float64 `json:"mean"`
+		Stderr *float64 `json:"stderr"`
+		N      int      `json:"n"`
+	}{number(s.Mean), number(s.Stderr), s.N})
 }
 
 // MeanOf returns the mean of xs with the standard error sqrt(Σ(x−mean)²/(n−1))/sqrt(n). One item has no standard error
