@@ -20,7 +20,7 @@ func explore(rounds int, seeds uint64, before func(crashfs.Op) error) (*crashfs.
 
 // Every crash state of the full protocol is good: nothing torn, nothing acknowledged lost.
 func TestCrashStates(t *testing.T) {
-	e, err := explore(10, 40, nil)
+	e, err := explore(10, 35, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

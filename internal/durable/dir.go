@@ -76,14 +76,22 @@ func (d *Dir) WriteFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	err = write(w)
-	if closeErr := w.Close(); err == nil {
-		err = closeErr
+	if err := write(w); err != nil {
+		w.Close()
+		err = fmt.Errorf("write %s: %w", name, err)
+		d.fail(err)
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	return w.Close()
+}
+
+// fail remembers the first file that failed.
+func (d *Dir) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.err = err
 	}
-	return nil
 }
 
 // Create starts one file of the folder; its Close makes the data durable, and its error must be looked at.
@@ -176,13 +184,14 @@ func (f *dirFile) Close() error {
 	}
 	f.closed = true
 	sum, err := f.finish()
+	if err != nil {
+		err = fmt.Errorf("write %s: %w", f.name, err)
+		f.dir.fail(err)
+	}
 	f.dir.mu.Lock()
 	defer f.dir.mu.Unlock()
 	f.dir.open--
 	f.dir.files[f.name] = sum
-	if err != nil && f.dir.err == nil {
-		f.dir.err = fmt.Errorf("file %q: %w", f.name, err)
-	}
 	return err
 }
 

@@ -120,7 +120,8 @@ func (l *Log) Sync() error {
 	return nil
 }
 
-// Rewind leaves only the lines that keep wants (given without their newline), durably and in one step.
+// Rewind leaves only the lines that keep wants (given without their newline), durably and in one step. After an error the log is
+// to be opened anew.
 func (l *Log) Rewind(keep func(line []byte) bool) error {
 	if l.err != nil {
 		return l.err
@@ -143,18 +144,25 @@ func (l *Log) Rewind(keep func(line []byte) bool) error {
 	if errors.Is(err, errNothingCut) {
 		return l.Sync()
 	}
-	if err != nil {
-		return fmt.Errorf("rewind log: %w", err)
+	if err == nil {
+		err = l.reopen()
 	}
-	old := l.file
-	if l.file, err = l.fsys.OpenAppend(l.path); err == nil {
-		l.size, _, err = scan(l.fsys, l.path, nil)
-	}
-	l.unsynced = 0
-	if err = errors.Join(err, old.Close()); err != nil {
+	if err != nil { // the open file may be the one that was replaced: what went into it would be lost
 		l.err = fmt.Errorf("rewind log %s: %w", l.path, err)
 	}
 	return l.err
+}
+
+// reopen goes on in the file that is now at the log's path.
+func (l *Log) reopen() error {
+	file, err := l.fsys.OpenAppend(l.path)
+	if err != nil {
+		return err
+	}
+	old := l.file
+	l.file, l.unsynced = file, 0
+	l.size, _, err = scan(l.fsys, l.path, nil)
+	return errors.Join(err, old.Close())
 }
 
 // errNothingCut ends a rewind that would write the same file again.
@@ -186,7 +194,7 @@ func scan(fsys FS, path string, visit func(line []byte) error) (whole, total int
 	if err != nil {
 		return 0, 0, err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	r := bufio.NewReaderSize(f, 8<<10)
 	for n := 1; ; n++ {
 		line, err := readLine(r)

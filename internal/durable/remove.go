@@ -94,9 +94,12 @@ func removeTree(fsys FS, path string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	entries, listErr := fsys.ReadDir(path)
-	if listErr != nil {
-		return err // not a directory
+	if !errors.Is(err, fs.ErrExist) { // which "directory not empty" is
+		return err
+	}
+	entries, err := fsys.ReadDir(path)
+	if err != nil {
+		return err
 	}
 	for _, e := range entries {
 		err := removeTree(fsys, filepath.Join(path, e.Name()))

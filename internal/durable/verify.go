@@ -96,7 +96,7 @@ func walk(fsys FS, dir, name string, visit func(name string, entry fs.DirEntry) 
 	return nil
 }
 
-// readBuffers serve SumFile: 256 KiB each.
+// readBuffers serve SumFile.
 var readBuffers = sync.Pool{New: func() any { return new([writeBuffer]byte) }}
 
 // SumFile reads a file through and tells its size and sha256.

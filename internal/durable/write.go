@@ -110,7 +110,7 @@ type summingFile struct {
 }
 
 // writeBuffer is large enough that a model's tensors go out in few system calls.
-const writeBuffer = 256 << 10
+const writeBuffer = 64 << 10
 
 func newSummingFile(f File) *summingFile {
 	s := &summingFile{file: f, sha256: sha256.New()}

@@ -1,0 +1,107 @@
+package durable_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/internal/durable/crashfs"
+)
+
+// Every single flipped bit and every truncation of every file of a folder, the manifest too, is noticed.
+func TestVerifySeesEveryFlipAndCut(t *testing.T) {
+	disk := crashfs.New()
+	w := newWorld(disk)
+	if err := w.commitDir("d", "content"); err != nil {
+		t.Fatal(err)
+	}
+	cases := 0
+	expect := func(what, name string, at int) {
+		t.Helper()
+		cases++
+		if err := durable.VerifyDir(disk, "d"); !errors.Is(err, durable.ErrDamaged) {
+			t.Fatalf("%s of %s at %d: %v", what, name, at, err)
+		}
+	}
+	for _, name := range []string{"MANIFEST.json", "config.json", "state/moments.bin", "state/data/position"} {
+		whole, err := read(disk, "d/"+name)
+		if err != nil || whole == "" {
+			t.Fatal(name, err)
+		}
+		for bit := range len(whole) * 8 {
+			b := []byte(whole)
+			b[bit/8] ^= 1 << (bit % 8)
+			overwrite(t, disk, "d/"+name, b)
+			expect("flip", name, bit)
+		}
+		for size := range len(whole) {
+			overwrite(t, disk, "d/"+name, []byte(whole[:size]))
+			expect("cut", name, size)
+		}
+		overwrite(t, disk, "d/"+name, []byte(whole+"\n"))
+		expect("one byte more", name, len(whole))
+		overwrite(t, disk, "d/"+name, []byte(whole))
+	}
+	if err := durable.VerifyDir(disk, "d"); err != nil {
+		t.Fatal("the whole folder:", err)
+	}
+	t.Logf("%d cases", cases)
+}
+
+// overwrite changes a file without any protocol.
+func overwrite(t *testing.T, disk *crashfs.FS, path string, content []byte) {
+	t.Helper()
+	f, err := disk.OpenAppend(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(content); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	for what, c := range map[string]struct {
+		spoil func(dir string) error
+		want  error
+		text  string
+	}{
+		"a missing manifest": {func(d string) error { return os.Remove(d + "/MANIFEST.json") }, durable.ErrNoManifest, ""},
+		"a missing file":     {func(d string) error { return os.Remove(d + "/config.json") }, durable.ErrDamaged, "config.json"},
+		"a foreign file":     {func(d string) error { return os.WriteFile(d+"/state/x", nil, 0o666) }, durable.ErrDamaged, "state/x"},
+		"a link": {func(d string) error {
+			return errors.Join(os.Rename(d+"/config.json", d+"/../c"), os.Symlink("../c", d+"/config.json"))
+		}, durable.ErrDamaged, "neither a file"},
+		"a pipe": {func(d string) error {
+			return errors.Join(os.Remove(d+"/config.json"), syscall.Mkfifo(d+"/config.json", 0o666))
+		}, durable.ErrDamaged, "neither a file"},
+		"a path upwards": {func(d string) error {
+			return os.WriteFile(d+"/MANIFEST.json", []byte(`{"version":1,"files":{"../x":{"bytes":0,"sha256":""}}}`), 0o666)
+		}, durable.ErrDamaged, "../x"},
+		"a later version": {func(d string) error {
+			return os.WriteFile(d+"/MANIFEST.json", []byte(`{"version":2,"files":{}}`), 0o666)
+		}, durable.ErrDamaged, "version 2"},
+		"no folder": {func(d string) error { return os.Rename(d, d+"x") }, durable.ErrNoManifest, ""},
+	} {
+		t.Chdir(t.TempDir())
+		w := newWorld(durable.OS)
+		if err := w.commitDir("d", "content"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.spoil("d"); err != nil {
+			t.Fatal(err)
+		}
+		err := durable.VerifyDir(durable.OS, "d")
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), filepath.FromSlash(c.text)) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
