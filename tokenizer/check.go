@@ -149,8 +149,8 @@ func checkAddedToken(n node, path string) (t addedToken, err error) {
 		err = invalid(path, "empty content")
 	case len(t.Content) > maxToken:
 		err = invalid(path, "content of %d bytes, more than %d", len(t.Content), maxToken)
-	case strings.ContainsAny(t.Content, "\x00"+escapeChar+escapeNUL+escapeSelf):
-		err = unsupported(path, "content %s has a NUL or one of U+FDD0 to U+FDD2, under which NUL bytes travel", quote(t.Content))
+	case strings.ContainsAny(t.Content, "\x00"+escapeChars):
+		err = unsupported(path, "content %s has a NUL or one of U+FDD0 to U+FDD7, under which NUL bytes travel", quote(t.Content))
 	}
 	return t, err
 }

@@ -47,7 +47,7 @@ func (t *Tokenizer) encode(text string, plain, wantOffsets bool) ([]int32, [][2]
 	if t.closed {
 		return nil, nil, ErrClosed
 	}
-	h, err := t.handle(variant{plain: plain, escape: p.escaped})
+	h, err := t.handle(variant{plain: plain, escape: p.escape})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", t.name, err)
 	}

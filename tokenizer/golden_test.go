@@ -133,7 +133,11 @@ func TestGoldenDecode(t *testing.T) {
 					w.Skipped = w.Decoded
 				}
 				check(w.IDs, *w.Decoded, *w.Skipped)
-				if got := tokenBytes(tok, w.IDs); strings.TrimPrefix(got, " ") != strings.TrimPrefix(*w.Decoded, " ") {
+				got := tokenBytes(tok, w.IDs)
+				if style == "llama2" || style == "mistral" { // their decoders strip one blank at the start
+					got = strings.TrimPrefix(got, " ")
+				}
+				if got != *w.Decoded {
 					t.Errorf("%v: tokens' bytes are %q, decoded %q", w.IDs, got, *w.Decoded)
 				}
 			}

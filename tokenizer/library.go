@@ -6,22 +6,18 @@ import (
 	"fmt"
 )
 
-// variant is one of the four ways in which a tokenizer is given to the library.
+// variant is one of the ways in which a tokenizer is given to the library.
 type variant struct {
 	plain  bool // the text of special tokens is ordinary text
-	escape bool // texts carry NUL bytes under the escape of text.go
+	escape int  // texts carry NUL bytes under this escape of text.go; 0 for none
 }
 
 // libraryJSON writes the tokenizer.json that the library sees: only what was checked, in today's
 // form, without truncation, padding, template and decoder.
-func (s *spec) libraryJSON(escape bool) ([]byte, error) {
+func (s *spec) libraryJSON(escape int) ([]byte, error) {
 	normalizer := s.normalizer
-	if escape {
-		undo := []step{
-			{"type": "Replace", "pattern": step{"String": escapeChar + escapeNUL}, "content": "\x00"},
-			{"type": "Replace", "pattern": step{"String": escapeChar + escapeSelf}, "content": escapeChar},
-		}
-		normalizer = append(undo, normalizer...)
+	if escape > 0 {
+		normalizer = append(escapes[escape-1].undo(), normalizer...)
 	}
 	added := s.added
 	if added == nil {

@@ -6,15 +6,49 @@ import (
 	"unicode/utf8"
 )
 
-// A NUL byte ends a C string. It travels as U+FDD0 U+FDD1, a U+FDD0 of the text itself as U+FDD0
-// U+FDD2, and the first normalizer inside the library turns both back, so that everything after it
-// sees the text as it was. These code points are noncharacters, neither letters nor digits nor
-// blanks, as NUL is not: what looks at a token's neighbours before that normalizer finds the same.
-const (
-	escapeChar = "\uFDD0"
-	escapeNUL  = "\uFDD1"
-	escapeSelf = "\uFDD2"
-)
+// An escape is how a NUL byte, which ends a C string, travels to the library: as one character, and
+// the two characters that the escape needs, where the text has them itself, as two. The first
+// normalizers inside the library turn all three back, so that everything after them sees the text
+// as it was. The characters are noncharacters of Unicode, neither letters nor digits nor blanks, as
+// NUL is not: what looks at a special token's neighbours before the normalizers finds the same.
+//
+// Turning two characters into one shifts, inside the library, where a text begins, and one
+// pre-tokenizer asks for that. So there are two escapes, and a text that begins with a character of
+// the first takes the second.
+type escape struct {
+	nul, mark       string // NUL; first of the two characters
+	ownNul, ownMark string // second one: nul or mark itself
+}
+
+var escapes = [...]escape{
+	{nul: "\uFDD0", mark: "\uFDD1", ownNul: "\uFDD2", ownMark: "\uFDD3"},
+	{nul: "\uFDD4", mark: "\uFDD5", ownNul: "\uFDD6", ownMark: "\uFDD7"},
+}
+
+// escapeChars are all of them, for the check that no token has one.
+const escapeChars = "\uFDD0\uFDD1\uFDD2\uFDD3\uFDD4\uFDD5\uFDD6\uFDD7"
+
+// undo returns the normalizers that take the escape off. Their order matters: what stands for NUL
+// goes first, since the others bring it back.
+func (e escape) undo() []step {
+	replace := func(from, to string) step {
+		return step{"type": "Replace", "pattern": step{"String": from}, "content": to}
+	}
+	return []step{replace(e.nul, "\x00"), replace(e.mark+e.ownNul, e.nul), replace(e.mark+e.ownMark, e.mark)}
+}
+
+// of returns what c travels as, "" for itself.
+func (e escape) of(c string) string {
+	switch c {
+	case "\x00":
+		return e.nul
+	case e.nul:
+		return e.mark + e.ownNul
+	case e.mark:
+		return e.mark + e.ownMark
+	}
+	return ""
+}
 
 const replacementChar = "\uFFFD"
 
@@ -24,9 +58,9 @@ type edit struct{ out, outEnd, in, inEnd int }
 
 // prepared is a text made fit for the library.
 type prepared struct {
-	text    []byte // ends in its only NUL
-	escaped bool   // needs the variant whose normalizer undoes the escape
-	edits   []edit // in order; empty for most texts
+	text   []byte // ends in its only NUL
+	escape int    // 1 + index of the escape it is under, 0 for none
+	edits  []edit // in order; empty for most texts
 }
 
 // prepare turns any string into valid UTF-8 without a NUL byte and ends it in one. Each maximal
@@ -37,29 +71,29 @@ func prepare(s string) prepared {
 		copy(text, s)
 		return prepared{text: text}
 	}
-	p := prepared{escaped: strings.IndexByte(s, 0) >= 0}
+	var p prepared
+	if strings.IndexByte(s, 0) >= 0 {
+		p.escape = 1
+		if strings.HasPrefix(s, escapes[0].nul) || strings.HasPrefix(s, escapes[0].mark) {
+			p.escape = 2
+		}
+	}
 	p.text = make([]byte, 0, len(s)+len(s)/2+1)
 	for i := 0; i < len(s); {
-		with, n := "", 0
-		r, size := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(s[i:])
+		r, size := utf8.DecodeRuneInString(s[i:])
+		with := ""
+		if r == utf8.RuneError && size == 1 {
+			with, size = replacementChar, invalidLen(s[i:])
+		} else if p.escape > 0 {
+			with = escapes[p.escape-1].of(s[i : i+size])
 		}
-		switch {
-		case r == utf8.RuneError && size == 1:
-			with, n = replacementChar, invalidLen(s[i:])
-		case p.escaped && r == 0:
-			with, n = escapeChar+escapeNUL, 1
-		case p.escaped && s[i:i+size] == escapeChar:
-			with, n = escapeChar+escapeSelf, size
-		default:
+		if with == "" {
 			p.text = append(p.text, s[i:i+size]...)
-			i += size
-			continue
+		} else {
+			p.edits = append(p.edits, edit{len(p.text), len(p.text) + len(with), i, i + size})
+			p.text = append(p.text, with...)
 		}
-		p.edits = append(p.edits, edit{len(p.text), len(p.text) + len(with), i, i + n})
-		p.text = append(p.text, with...)
-		i += n
+		i += size
 	}
 	p.text = append(p.text, 0)
 	return p

@@ -47,7 +47,7 @@ def texts():
         "e\u0301\u0302\u0303", "\u200b\u200d\ufeff", "\ufeffBOM", "\u00a0nbsp\u2003em\u3000wide", "\u2028line\u2029para", "\x85nel",
         "\x01\x02\x03\x1f\x7f", "\x00", "\x00\x00", "a\x00b", "a \x00 b", "\x00a", "a\x00", "!\x00?", "\n\x00\n", " \x00", "\x00 ",
         "it\x00's 12\x003", "\x00<s>\x00", "<s>\x00</s>\x00", "<|begin_of_text|>\x00x", "\ufdd0", "\ufdd0\x00", "\x00\ufdd0\ufdd1\ufdd2\x00\ufdd0\ufdd0\x00",
-        "\ufdd1\x00", "\ufdd2\x00\ufdd2", "é\x00é", "你\x00好", "\x00" * 9, "\ufffd", "a\ufffdb", "\U0010ffff\ue000",
+        "\ufdd1\x00", "\ufdd2\x00\ufdd2", "\ufdd1\ufdd3\x00", "\ufdd1\ufdd2\x00\ufdd0\ufdd1\ufdd2\ufdd1\ufdd3", "\ufdd4\x00\ufdd5\ufdd6", "é\x00é", "你\x00好", "\x00" * 9, "\ufffd", "a\ufffdb", "\U0010ffff\ue000",
         "<s>", "</s>", "<unk>", "<s> hello</s>", "x<s>y", "<s><s>", " <s> ", "<s >", "<S>", "<<s>>", "</s> \n<s>",
         "<|begin_of_text|>", "<|end_of_text|>Hi<|begin_of_text|>", "a <|end_of_text|> b", "<|end_of_text", "<|endoftext|>", "x <|endoftext|>",
         "[tool]", "a [tool] b", "the tool [tool][tool]", "<0x41>", "<0x0A>\n<0xE4>", "▁", "▁▁a▁b", "Ġ", "Ċ Ġx", "Āā",
