@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/model"
 )
 
@@ -278,3 +279,14 @@ func (f *Folder) Close() error {
 	f.files, f.views = nil, nil
 	return first
 }
+
+// Stored implements model.Source.
+func (f *Folder) Stored(name string) (model.Stored, bool) {
+	v, ok := f.Tensor(name)
+	if !ok {
+		return model.Stored{}, false
+	}
+	return model.Stored{DType: storedTypes[v.DType], Shape: v.Shape, Bytes: v.Bytes}, true
+}
+
+var storedTypes = map[string]kernels.DType{"F32": kernels.F32, "BF16": kernels.BF16, "F16": kernels.F16}
