@@ -1,0 +1,77 @@
+package sample
+
+// Split is a part of the world. No name stands in two of them.
+type Split string
+
+// The splits.
+const (
+	Warm          Split = "warm"          // tuning, documents of one fact: the first stage of the curriculum
+	Train         Split = "train"         // tuning, documents of every length
+	HeldOut       Split = "held-out"      // with pairs, to score the synthesizer on
+	Raw           Split = "raw"           // the raw corpus for synthesis and pre-training
+	HeldOutRaw    Split = "held-out-raw"  // raw documents never trained on, for perplexity
+	Comprehension Split = "comprehension" // texts to be read during evaluation
+	unseen        Split = "unseen"        // wrong options: names of no text at all
+)
+
+// Splits lists the splits that hold documents.
+var Splits = []Split{Warm, Train, HeldOut, Raw, HeldOutRaw, Comprehension}
+
+// maxFacts is the most facts a document tells; namesPerDocument the most names
+// its facts can use up (a machine: itself, maker, home, keeper, hall).
+const (
+	maxFacts         = 5
+	namesPerDocument = 5
+)
+
+// shares are the first and last thousandth of the name book that a split owns.
+var shares = map[Split][2]int{
+	Warm: {0, 190}, Train: {190, 380}, HeldOut: {380, 500}, Raw: {500, 620},
+	HeldOutRaw: {620, 690}, Comprehension: {690, 760}, unseen: {760, 1000},
+}
+
+func (s Split) names() int {
+	return (shares[s][1] - shares[s][0]) * nameCount / 1000
+}
+
+// reuses says whether the documents of a split may share names with each other:
+// in tuning, a name that means something else in each text must be copied. In
+// the other splits a name means one thing.
+func (s Split) reuses() bool { return s == Warm || s == Train }
+
+// part is the part-th of so many parts of a split's names.
+func (b nameBook) part(s Split, part, parts int) *namer {
+	size := s.names() / parts
+	first := shares[s][0]*nameCount/1000 + part*size
+	return &namer{book: b, first: first, next: first, end: first + size}
+}
+
+// documents is how many documents a split holds.
+func (o *Options) documents(s Split) int {
+	switch s {
+	case Warm:
+		return o.Warm
+	case Train:
+		return o.Train
+	case HeldOut:
+		return o.HeldOut
+	case Raw:
+		return o.Raw
+	case HeldOutRaw:
+		return o.HeldOutRaw
+	case Comprehension:
+		return o.Comprehension
+	}
+	panic("sample: unknown split")
+}
+
+// facts are the weights of the number of facts in a split's documents.
+func (o *Options) facts(s Split) []int {
+	switch s {
+	case Warm:
+		return []int{1}
+	case Raw, HeldOutRaw, Comprehension:
+		return o.RawFacts
+	}
+	return o.Facts
+}
