@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/primer-lm/primer/model"
 )
 
 // ErrConfig is wrapped by every error about a training configuration.
@@ -33,7 +35,7 @@ type Config struct {
 	Clip        float64 `toml:"clip" json:"clip"` // gradient norm; 0: none
 	Dropout     float64 `toml:"dropout" json:"dropout"`
 	Math        string  `toml:"math" json:"math"`           // f32 or bf16 matrix products
-	Recompute   bool    `toml:"recompute" json:"recompute"` // activations of a layer are computed again in backward
+	Recompute   string  `toml:"recompute" json:"recompute"` // what backward computes again: none, light or layer
 	Seed        uint64  `toml:"seed" json:"seed"`
 	SaveEvery   int64   `toml:"save_every" json:"save_every"` // steps between checkpoints; 0: only at the end
 	Keep        int64   `toml:"keep" json:"keep"`             // checkpoints kept besides the newest
@@ -62,6 +64,7 @@ func (c *Config) Validate() error {
 		{c.Clip >= 0 && finite(c.Clip), "clip", c.Clip, "at least 0"},
 		{c.Dropout >= 0 && c.Dropout < 1, "dropout", c.Dropout, "0 to below 1"},
 		{c.Math == MathF32 || c.Math == MathBF16, "math", c.Math, "f32 or bf16"},
+		{recomputeKnown(c.Recompute), "recompute", c.Recompute, "none, light or layer"},
 		{c.SaveEvery >= 0, "save_every", c.SaveEvery, "at least 0"},
 		{c.Keep >= 0, "keep", c.Keep, "at least 0"},
 	} {
@@ -70,6 +73,11 @@ func (c *Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+func recomputeKnown(name string) bool {
+	_, err := model.ParseRecompute(name)
+	return err == nil
 }
 
 // RateAt returns the learning rate of a step, counted from 1: linear warm-up to the peak, then half a cosine down to

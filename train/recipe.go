@@ -44,7 +44,7 @@ func FindRecipe(name string) (Recipe, error) {
 // common is what Tables 8 and 14 share.
 func common() Config {
 	return Config{MinRate: 0.1, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Clip: 1, Dropout: 0.1, Math: MathBF16,
-		Seed: 1, SaveEvery: 500, Keep: 1}
+		Recompute: "none", Seed: 1, SaveEvery: 500, Keep: 1}
 }
 
 func tiny() Recipe {
@@ -74,14 +74,14 @@ func scratch1300M() Recipe {
 func continual8B() Recipe {
 	c := common()
 	c.Steps, c.BatchTokens, c.SeqLen, c.MicroTokens = 4000, 1<<18, 4096, 4096
-	c.Rate, c.Warmup, c.Recompute = 1e-5, 1000, true
+	c.Rate, c.Warmup, c.Recompute = 1e-5, 1000, "layer"
 	return Recipe{Name: "continual-8b", About: "continual pre-training of a Llama-3-8B folder, 1B tokens (Table 14)", Train: c}
 }
 
 func synthesizer() Recipe {
 	c := common()
 	c.Steps, c.BatchTokens, c.SeqLen, c.MicroTokens = 61_000, 16384, 4096, 4096
-	c.Rate, c.Warmup, c.Recompute, c.SaveEvery = 5e-6, 1000, true, 1000
+	c.Rate, c.Warmup, c.Recompute, c.SaveEvery = 5e-6, 1000, "layer", 1000
 	return Recipe{Name: "synthesizer", About: "tuning Mistral-7B-v0.1 into the instruction synthesizer, 5 epochs of 0.2B tokens (Table 8)", Train: c}
 }
 
