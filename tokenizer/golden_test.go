@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"strings"
@@ -14,7 +16,8 @@ import (
 type golden struct {
 	Texts  []string
 	Styles map[string]struct {
-		Texts []struct {
+		SHA256 string // of the tokenizer.json
+		Texts  []struct {
 			IDs, Plain       []int32
 			Offsets          []int
 			Decoded, Skipped *string
@@ -41,7 +44,7 @@ func readGoldens(t testing.TB) golden {
 	if err := json.NewDecoder(z).Decode(&g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Styles) != 4 || len(g.Texts) < 300 {
+	if len(g.Styles) != 5 || len(g.Texts) < 300 {
 		t.Fatalf("goldens have %d styles and %d texts", len(g.Styles), len(g.Texts))
 	}
 	return g
@@ -61,12 +64,29 @@ func open(t testing.TB, path string) *Tokenizer {
 	return tok
 }
 
+// stylePath returns where the tokenizer.json of a style stands.
+func stylePath(style string) string {
+	if style == "sample" {
+		return "../data/sample/tokenizer.json"
+	}
+	return "testdata/" + style + ".json"
+}
+
+func openStyle(t testing.TB, style, sha string) *Tokenizer {
+	t.Helper()
+	tok := open(t, stylePath(style))
+	if sum := sha256.Sum256(tok.JSON()); hex.EncodeToString(sum[:]) != sha {
+		t.Fatalf("%s has changed since the goldens were made: run testdata/make_goldens.py", stylePath(style))
+	}
+	return tok
+}
+
 // TestGoldenEncode compares ids and offsets with Hugging Face's for every style and text.
 func TestGoldenEncode(t *testing.T) {
 	g := readGoldens(t)
 	for style, want := range g.Styles {
 		t.Run(style, func(t *testing.T) {
-			tok := open(t, "testdata/"+style+".json")
+			tok := openStyle(t, style, want.SHA256)
 			for i, text := range g.Texts {
 				w := want.Texts[i]
 				ids, offsets, err := tok.EncodeOffsets(text)
@@ -118,7 +138,7 @@ func TestGoldenDecode(t *testing.T) {
 	g := readGoldens(t)
 	for style, want := range g.Styles {
 		t.Run(style, func(t *testing.T) {
-			tok := open(t, "testdata/"+style+".json")
+			tok := openStyle(t, style, want.SHA256)
 			check := func(ids []int32, decoded, skipped string) {
 				t.Helper()
 				if got, err := tok.Decode(ids, false); err != nil || got != decoded {

@@ -4,12 +4,13 @@
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install tokenizers==0.23.3 transformers==5.23.0
     /tmp/venv/bin/python make_goldens.py
 
-Writes <style>.json, a tokenizer.json, for four styles, and goldens.json.gz: for every text and style the
-ids with and without special tokens recognised, byte offsets, and decodings; and the decodings of
-random ids, most of them broken UTF-8. The ids of `tokenizers` and of `transformers` are compared
-here; they are one line in the file.
+Writes <style>.json, a tokenizer.json, for four styles, and goldens.json.gz: for every text and style,
+the embedded sample's tokenizer (data/sample/tokenizer.json) among them, the ids with and without
+special tokens recognised, byte offsets and decodings; and the decodings of random ids, most of
+them broken UTF-8. `tokenizers` and `transformers` are held against one another here.
 """
 import gzip
+import hashlib
 import json
 import os
 import random
@@ -19,6 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import PreTrainedTokenizerFast
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SAMPLE = os.path.join(HERE, "..", "..", "data", "sample", "tokenizer.json")
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 CORPUS = """
@@ -48,7 +50,7 @@ def texts():
         "\x01\x02\x03\x1f\x7f", "\x00", "\x00\x00", "a\x00b", "a \x00 b", "\x00a", "a\x00", "!\x00?", "\n\x00\n", " \x00", "\x00 ",
         "it\x00's 12\x003", "\x00<s>\x00", "<s>\x00</s>\x00", "<|begin_of_text|>\x00x", "\ufdd0", "\ufdd0\x00", "\x00\ufdd0\ufdd1\ufdd2\x00\ufdd0\ufdd0\x00",
         "\ufdd1\x00", "\ufdd2\x00\ufdd2", "\ufdd1\ufdd3\x00", "\ufdd1\ufdd2\x00\ufdd0\ufdd1\ufdd2\ufdd1\ufdd3", "\ufdd4\x00\ufdd5\ufdd6", "é\x00é", "你\x00好", "\x00" * 9, "\ufffd", "a\ufffdb", "\U0010ffff\ue000",
-        "<s>", "</s>", "<unk>", "<s> hello</s>", "x<s>y", "<s><s>", " <s> ", "<s >", "<S>", "<<s>>", "</s> \n<s>",
+        "<CON>", " <QUE> x </QUE><ANS>y</ANS>", "<Abc> <ABCD> </ABC", "<s>", "</s>", "<unk>", "<s> hello</s>", "x<s>y", "<s><s>", " <s> ", "<s >", "<S>", "<<s>>", "</s> \n<s>",
         "<|begin_of_text|>", "<|end_of_text|>Hi<|begin_of_text|>", "a <|end_of_text|> b", "<|end_of_text", "<|endoftext|>", "x <|endoftext|>",
         "[tool]", "a [tool] b", "the tool [tool][tool]", "<0x41>", "<0x0A>\n<0xE4>", "▁", "▁▁a▁b", "Ġ", "Ċ Ġx", "Āā",
         "def f(x):\n    return x + 1\n\n\nclass A:\n\tpass\n", "if (a && b || !c) { x->y = z[0]; } /* ok? */", "http://example.org/a?b=c&d=%20#e",
@@ -155,7 +157,10 @@ def byte_offsets(text, offsets):
     return [at[x] for pair in offsets for x in pair]
 
 
-def goldens(tok, all_texts):
+def goldens(path, all_texts):
+    tok = Tokenizer.from_file(path)
+    with open(path, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
     fast = PreTrainedTokenizerFast(tokenizer_object=tok)
     rows = []
     for text in all_texts:
@@ -177,7 +182,7 @@ def goldens(tok, all_texts):
     for _ in range(120):
         ids = [rng.randrange(min(n, 300) if rng.random() < 0.7 else n) for _ in range(rng.randint(1, 12))]
         drawn.append({"ids": ids, "decoded": tok.decode(ids, skip_special_tokens=False), "skipped": tok.decode(ids, skip_special_tokens=True)})
-    return {"texts": rows, "drawn": drawn}
+    return {"sha256": digest, "texts": rows, "drawn": drawn}
 
 
 def main():
@@ -186,7 +191,8 @@ def main():
     for name, make in [("llama2", make_llama2), ("mistral", make_mistral), ("llama3", make_llama3), ("gpt2", make_gpt2)]:
         tok = make()
         tok.save(os.path.join(HERE, name + ".json"), pretty=False)
-        out["styles"][name] = goldens(Tokenizer.from_file(os.path.join(HERE, name + ".json")), all_texts)
+        out["styles"][name] = goldens(os.path.join(HERE, name + ".json"), all_texts)
+    out["styles"]["sample"] = goldens(SAMPLE, all_texts)
     raw = json.dumps(out, ensure_ascii=True, separators=(",", ":")).encode()
     with open(os.path.join(HERE, "goldens.json.gz"), "wb") as f:
         f.write(gzip.compress(raw, 9, mtime=0))
