@@ -1,0 +1,153 @@
+// The blocking of the matrix product: see gemm.h for the method.
+#include "gemm.h"
+
+#include <string.h>
+
+#include "bf16.h"
+
+enum { PACK_PHASE, JOB_PHASE, BLOCK_BYTES = GEMM_KC * GEMM_NC * 4 };
+_Static_assert(BLOCK_BYTES + (long)GEMM_PAD * 4 <= TEAM_SHARED / 2 + 4096, "a block of B fills half of the shared buffer");
+_Static_assert((GEMM_MC * GEMM_KC + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a job's rows of A fit the scratch");
+
+// blocks is the plan of one product; every thread makes the same one.
+typedef struct {
+	const gemm_args *g;
+	const gemm_isa *isa;
+	gemm_tile **tiles;
+	int words;
+	int64_t kw, kc, nc;     // words of k, in a block; columns in a block
+	int64_t strip;          // rows that go through all blocks of k before the next ones
+	uint32_t *b;            // packed block of B: panels [kc][nr]
+	float *partial;         // [strip, nc]: unfinished chains of a bf16 output; NULL where C itself holds them
+} blocks;
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// even cuts total into equal pieces of at most limit, each a multiple of unit, and returns their length.
+static int64_t even(int64_t total, int64_t limit, int64_t unit) {
+	int64_t pieces = ceil_div(total, limit);
+	return pieces ? ceil_div(ceil_div(total, pieces), unit) * unit : unit;
+}
+
+static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
+	blocks p = {.g = g, .isa = isa, .words = g->math == DT_BF16 ? isa->words : WORD_F32, .strip = g->m};
+	p.tiles = p.words == WORD_PAIR ? isa->bf16 : isa->f32;
+	p.kw = gemm_words(g->k, p.words);
+	p.kc = even(p.kw, GEMM_KC, 16);
+	p.nc = even(g->n, GEMM_NC, isa->nr);
+	p.b = team_shared(w);
+	if (g->c_type == DT_BF16 && p.kc < p.kw) {
+		p.partial = (float *)((char *)p.b + TEAM_SHARED / 2 + 4096);
+		int64_t rows = (TEAM_SHARED / 2 - 4096) / 4 / p.nc;
+		p.strip = even(g->m, rows / GEMM_MAX_ROWS * GEMM_MAX_ROWS, 1);
+	}
+	return p;
+}
+
+// place is one block: rows m0.., columns n0.., words w0.. .
+typedef struct {
+	int64_t m0, m, n0, n, w0, w;
+} place;
+
+// pack_block packs the place's columns of B, shared out panel by panel.
+static void pack_block(worker *w, const blocks *p, const place *at) {
+	const int64_t nr = p->isa->nr, panels = ceil_div(at->n, nr);
+	int64_t from, to;
+	while (team_claim(w, PACK_PHASE, panels, panels > 8 * w->n ? 4 : 1, &from, &to)) {
+		for (int64_t j = from; j < to; j++)
+			p->isa->pack_b(p->b + j * nr * at->w, &p->g->b, at->n0 + j * nr, at_most(nr, at->n - j * nr), p->g->k, at->w0, at->w, p->words);
+	}
+}
+
+// edges says where the tiles of a place start from and end in; element (0, 0) of the place.
+static gemm_io edges(const blocks *p, const place *at) {
+	const gemm_args *g = p->g;
+	int64_t size = g->c_type == DT_F32 ? 4 : 2;
+	gemm_io io = {.out = (char *)g->c + (at->m0 * g->ldc + at->n0) * size, .out_ld = g->ldc, .out_type = g->c_type};
+	if (at->w0 + at->w < p->kw && p->partial) io.out = p->partial, io.out_ld = p->nc, io.out_type = DT_F32;
+	if (at->w0 > 0) {
+		io.in = p->partial ? (void *)p->partial : io.out;
+		io.in_ld = p->partial ? p->nc : g->ldc;
+		io.in_type = DT_F32;
+	} else if (g->accumulate) {
+		io.in = (char *)g->c + (at->m0 * g->ldc + at->n0) * size;
+		io.in_ld = g->ldc;
+		io.in_type = g->c_type;
+	} else if (g->bias) {
+		io.in = g->bias + at->n0;
+		io.in_type = DT_F32;
+	}
+	return io;
+}
+
+static const void *move_on(const void *p, int type, int64_t elements) {
+	return p ? (const char *)p + elements * (type == DT_F32 ? 4 : 2) : NULL;
+}
+
+// job runs the register tiles over packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
+static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
+	const int64_t mr = p->isa->mr, nr = p->isa->nr;
+	const gemm_io all = edges(p, at);
+	for (int64_t j = j0; j < j1; j++) {
+		for (int64_t i = 0; i < m; i += mr) {
+			gemm_io io = all;
+			io.in = move_on(all.in, all.in_type, (i0 + i) * all.in_ld + j * nr);
+			io.out = (void *)move_on(all.out, all.out_type, (i0 + i) * all.out_ld + j * nr);
+			io.cols = (int)at_most(nr, at->n - j * nr);
+			p->tiles[at_most(mr, m - i)](at->w, a + i * at->w, p->b + j * nr * at->w, &io);
+		}
+	}
+}
+
+// multiply shares the place out: jobs of some rows × some panels, enough of them that no thread waits long for another.
+static void multiply(worker *w, const blocks *p, const place *at) {
+	const int64_t mr = p->isa->mr, panels = ceil_div(at->n, p->isa->nr), want = w->n > 1 ? 4 * w->n : 1;
+	const int64_t mc = even(at->m, GEMM_MC / mr * mr, mr), rows = ceil_div(at->m, mc);
+	const int64_t cols = at_most(ceil_div(want, rows), panels), wide = ceil_div(panels, cols);
+	uint32_t *a = team_scratch(w);
+	int64_t packed = -1, from, to;
+	while (team_claim(w, JOB_PHASE, rows * cols, 1, &from, &to)) {
+		int64_t i = from / cols, j = from % cols, m = at_most(mc, at->m - i * mc);
+		for (int64_t r = 0; r < m && i != packed; r += mr)
+			p->isa->pack_a(a + r * at->w, &p->g->a, at->m0 + i * mc + r, at_most(mr, m - r), p->g->k, at->w0, at->w, p->words);
+		packed = i;
+		job(p, at, a, i * mc, m, j * wide, at_most((j + 1) * wide, panels));
+	}
+}
+
+// bias_gradient is dbias[m] (+)= Σ_k A[m,k], one chain over k, each thread some of the rows. A's rows are neighbours.
+static void bias_gradient(worker *w, const gemm_args *g) {
+	int64_t from, to;
+	team_split(w, g->m, 64, &from, &to);
+	float *sum = g->dbias;
+	if (!g->accumulate) memset(sum + from, 0, (size_t)(to - from) * sizeof *sum);
+	for (int64_t k = 0; k < g->k; k++) {
+		if (g->a.type == DT_F32) {
+			const float *x = (const float *)g->a.p + k * g->a.ks;
+			for (int64_t i = from; i < to; i++) sum[i] += x[i];
+		} else {
+			const uint16_t *x = (const uint16_t *)g->a.p + k * g->a.ks;
+			for (int64_t i = from; i < to; i++) sum[i] += float_of_bf16(x[i]);
+		}
+	}
+}
+
+void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa) {
+	blocks p = plan(w, g, isa);
+	if (g->dbias) bias_gradient(w, g);
+	for (int64_t m0 = 0; m0 < g->m; m0 += p.strip) {
+		for (int64_t n0 = 0; n0 < g->n; n0 += p.nc) {
+			int64_t w0 = 0;
+			do { // at least once: without any k the output is its start
+				place at = {m0, at_most(p.strip, g->m - m0), n0, at_most(p.nc, g->n - n0), w0, at_most(p.kc, p.kw - w0)};
+				pack_block(w, &p, &at);
+				team_barrier(w);
+				if (w->tid == 0) team_rewind(w, PACK_PHASE);
+				multiply(w, &p, &at);
+				team_barrier(w);
+				if (w->tid == 0) team_rewind(w, JOB_PHASE);
+			} while ((w0 += p.kc) < p.kw);
+		}
+	}
+}

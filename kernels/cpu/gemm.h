@@ -1,0 +1,85 @@
+// The matrix product of this package: C[m,n] = start + Σ_k A[m,k]·B[n,k], for the three shapes of a linear layer.
+//
+// Every output element is one chain over k, ascending, in one accumulator (the contract in kernels/linear.go). So a row's
+// bits cannot depend on its neighbours, on the tile, or on the threads: only M and N are ever split, and where k is cut into
+// blocks the chain goes on through C, whose f32 stores and loads are exact.
+//
+// Blocks (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"): all threads pack a block of B
+// (GEMM_KC × up to GEMM_NC) into shared memory; then each thread claims jobs of MC rows × some columns, packs its rows of A
+// into its own scratch, and runs the register tile over them.
+//
+// Everything packed is made of 32-bit words, one step of k each: an f32, or with the bf16 dot product a pair of bf16
+// (element 2j low, 2j+1 high). Without that instruction bf16 elements are packed as f32 words with the two elements of each
+// pair swapped, which makes the plain f32 tile run the very chain that the instruction runs.
+#ifndef PRIMER_GEMM_H
+#define PRIMER_GEMM_H
+
+#include <stdint.h>
+
+#include "team.h"
+
+enum {
+	GEMM_KC = 768,      // words of k in a block, at most
+	GEMM_NC = 4096,     // columns in a block, at most
+	GEMM_MC = 168,      // rows in a job, at most (a multiple of every tile's rows)
+	GEMM_MAX_ROWS = 14,  // rows of the largest register tile
+	GEMM_PAD = 64,       // words that packing may write past a panel's end
+};
+
+// An operand: element (i, k) lies at p[i·rs + k·ks]; rs or ks is 1.
+typedef struct {
+	const void *p;
+	int64_t rs, ks;
+	int type; // DT_F32 or DT_BF16
+} gemm_operand;
+
+// How words are made of elements.
+enum { WORD_F32, WORD_PAIR, WORD_SWAPPED };
+
+typedef struct {
+	gemm_operand a, b; // [M,K], [N,K]
+	void *c;           // [M,N], ldc elements from row to row
+	int64_t m, n, k, ldc;
+	const float *bias; // [N] or NULL
+	float *dbias;      // [M] or NULL: += or = Σ_k A[m,k], in f32
+	int c_type;        // DT_F32 or DT_BF16
+	int math;          // DT_F32 or DT_BF16 products
+	int accumulate;
+} gemm_args;
+
+// Where a register tile begins and ends: its start values and its results.
+typedef struct {
+	const void *in; // NULL: zeros; DT_F32/DT_BF16: [rows, cols] with in_ld; in_ld = 0 repeats one row (bias)
+	int64_t in_ld;
+	void *out;
+	int64_t out_ld;
+	int in_type, out_type;
+	int cols; // columns that exist, 1 to the tile's
+} gemm_io;
+
+// A register tile over kw words: a is a panel [kw][mr], b a panel [kw][nr].
+typedef void gemm_tile(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io);
+// Packs rows i0 to i0+rows of an operand, words w0 to w0+kw, as one panel [kw][width]; missing rows become zeros.
+typedef void gemm_pack(uint32_t *out, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0, int64_t kw, int words);
+
+// What one instruction set brings.
+typedef struct {
+	int mr, nr;        // register tile
+	int words;         // how bf16 products are packed: WORD_PAIR or WORD_SWAPPED
+	gemm_tile **f32;   // [mr+1] by rows
+	gemm_tile **bf16;  // the same for WORD_PAIR
+	gemm_pack *pack_a; // panels of mr
+	gemm_pack *pack_b; // panels of nr
+} gemm_isa;
+
+extern const gemm_isa gemm_generic, gemm_avx2, gemm_avx512, gemm_avx512bf16;
+
+// gemm_run is the whole product; every thread of the team calls it.
+void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa);
+
+// gemm_words returns the words that k elements make.
+static inline int64_t gemm_words(int64_t k, int words) {
+	return words == WORD_PAIR ? (k + 1) / 2 : words == WORD_SWAPPED ? (k + 1) / 2 * 2 : k;
+}
+
+#endif

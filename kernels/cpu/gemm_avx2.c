@@ -1,0 +1,156 @@
+// The matrix product's register tile and packing for AVX2 with FMA: 6 rows × 16 columns are 12 accumulators.
+#include "gemm_word.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,bmi2")
+
+enum { MR = 6, NR = 16 };
+
+// Tile edges ------------------------------------------------------------------------------------------------------------
+
+static inline __m256i mask8(int64_t n) {
+	return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n < 0 ? 0 : n > 8 ? 8 : n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+// load_halves loads n (at most 8) bf16 as bits in the low half of each lane; never past the last.
+static inline __m256i load_halves(const uint16_t *p, int64_t n) {
+	uint16_t edge[8] = {0};
+	if (n < 8) {
+		for (int64_t i = 0; i < n; i++) edge[i] = p[i];
+		p = edge;
+	}
+	return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline __m256i round_bf16(__m256i u) { // f32 bits to bf16 in the low half of each lane, nearest even
+	__m256i odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+	__m256i sum = _mm256_add_epi32(_mm256_add_epi32(u, _mm256_set1_epi32(0x7fff)), odd);
+	__m256i nan = _mm256_cmpgt_epi32(_mm256_and_si256(u, _mm256_set1_epi32(0x7fffffff)), _mm256_set1_epi32(0x7f800000));
+	sum = _mm256_blendv_epi8(sum, _mm256_or_si256(u, _mm256_set1_epi32(0x400000)), nan);
+	return _mm256_srli_epi32(sum, 16);
+}
+
+static inline __m256 start8(const void *p, int type, int64_t at, int64_t n) {
+	if (type == DT_F32) return _mm256_maskload_ps((const float *)p + at, mask8(n));
+	return _mm256_castsi256_ps(_mm256_slli_epi32(load_halves((const uint16_t *)p + at, n), 16));
+}
+
+static inline void finish8(void *p, int type, int64_t at, int64_t n, __m256 c) {
+	if (type == DT_F32) {
+		_mm256_maskstore_ps((float *)p + at, mask8(n), c);
+		return;
+	}
+	uint32_t words[8];
+	_mm256_storeu_si256((__m256i *)words, round_bf16(_mm256_castps_si256(c)));
+	for (int64_t i = 0; i < n && i < 8; i++) ((uint16_t *)p)[at + i] = (uint16_t)words[i];
+}
+
+static inline __attribute__((always_inline)) void tile(const int rows, int64_t kw, const uint32_t *a, const uint32_t *b,
+                                                       const gemm_io *io) {
+	__m256 c0[MR], c1[MR];
+#pragma GCC unroll 6
+	for (int r = 0; r < rows; r++) {
+		c0[r] = c1[r] = _mm256_setzero_ps();
+		if (!io->in) continue;
+		c0[r] = start8(io->in, io->in_type, r * io->in_ld, io->cols);
+		if (io->cols > 8) c1[r] = start8(io->in, io->in_type, r * io->in_ld + 8, io->cols - 8);
+	}
+	for (int64_t k = 0; k < kw; k++, a += MR, b += NR) {
+		__m256 b0 = _mm256_load_ps((const float *)b), b1 = _mm256_load_ps((const float *)b + 8);
+#pragma GCC unroll 6
+		for (int r = 0; r < rows; r++) {
+			__m256 x = _mm256_broadcast_ss((const float *)a + r);
+			c0[r] = _mm256_fmadd_ps(x, b0, c0[r]);
+			c1[r] = _mm256_fmadd_ps(x, b1, c1[r]);
+		}
+	}
+#pragma GCC unroll 6
+	for (int r = 0; r < rows; r++) {
+		finish8(io->out, io->out_type, r * io->out_ld, io->cols, c0[r]);
+		if (io->cols > 8) finish8(io->out, io->out_type, r * io->out_ld + 8, io->cols - 8, c1[r]);
+	}
+}
+
+#define ROWS(r) \
+	static void tile_##r(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { tile(r, kw, a, b, io); }
+ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+
+static gemm_tile *tiles[MR + 1] = {0, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+
+// Packing ---------------------------------------------------------------------------------------------------------------
+
+#define FN(name) name##_avx2
+#define VEC 8
+typedef __m256i vec;
+
+static inline vec vec_zero(void) { return _mm256_setzero_si256(); }
+
+// A store of fewer lanes than a vector spills into words that are packed later, or into GEMM_PAD.
+static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) {
+	(void)lanes;
+	_mm256_storeu_si256((__m256i *)p, v);
+}
+
+// vec_transpose turns 8 rows of 8 words.
+static inline void vec_transpose(vec v[8]) {
+	vec t[8];
+	for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
+		t[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+	}
+	for (int i = 0; i < 8; i += 4) {
+		v[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+		v[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+		v[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+		v[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (int i = 0; i < 4; i++) {
+		t[i] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x20);
+		t[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
+	}
+	for (int i = 0; i < 8; i++) v[i] = t[i];
+}
+
+// edge_words makes words one by one, where a whole vector would reach past the operand.
+static inline vec edge_words(const gemm_operand *x, int64_t i, int64_t di, int64_t k, int64_t w, int64_t dw, int64_t n, int words) {
+	uint32_t edge[8] = {0};
+	for (int64_t e = 0; e < n; e++) edge[e] = gemm_word(x, i + e * di, k, w + e * dw, words);
+	return _mm256_loadu_si256((const __m256i *)edge);
+}
+
+// halves loads 8 neighbouring elements as bf16 in the high half of each lane.
+static inline vec halves(const gemm_operand *x, int64_t at) {
+	if (x->type == DT_BF16) return _mm256_slli_epi32(load_halves((const uint16_t *)x->p + at, 8), 16);
+	return _mm256_slli_epi32(round_bf16(_mm256_loadu_si256((const __m256i *)((const float *)x->p + at))), 16);
+}
+
+// load_along loads words w to w+steps of row i, for operands whose rows lie along k.
+static inline vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps, int words) {
+	int64_t at = i * x->rs + w;
+	if (steps < VEC || w + VEC > k) return edge_words(x, i, 0, k, w, 1, steps, words);
+	if (words == WORD_SWAPPED) return _mm256_shuffle_epi32(halves(x, at), 0xb1);
+	if (x->type == DT_F32) return _mm256_loadu_si256((const __m256i *)((const float *)x->p + at));
+	return halves(x, at);
+}
+
+// load_across loads word w of rows i to i+have, for operands whose rows are neighbours.
+static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w, int words) {
+	if (words == WORD_SWAPPED && (w ^ 1) >= k) return vec_zero();
+	if (words == WORD_F32 && x->type == DT_F32) return _mm256_maskload_epi32((const int *)x->p + i + w * x->ks, mask8(have));
+	if (have < VEC) return edge_words(x, i, 1, k, w, 0, have, words);
+	return halves(x, i + (words == WORD_SWAPPED ? w ^ 1 : w) * x->ks);
+}
+
+#include "gemm_pack_body.h"
+PACK(pack_6, MR)
+PACK(pack_16, NR)
+
+const gemm_isa gemm_avx2 = {MR, NR, WORD_SWAPPED, tiles, tiles, pack_6_avx2, pack_16_avx2};
+
+#pragma GCC pop_options
+#else
+const gemm_isa gemm_avx2; // never picked: host_isa does not find it here
+#endif

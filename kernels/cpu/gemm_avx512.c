@@ -1,0 +1,149 @@
+// The matrix product's register tiles and packing for AVX-512, with and without the bf16 dot product.
+#include "gemm_word.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")
+
+static inline __mmask16 mask16(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
+
+static inline __m512i round_bf16(__m512i u) { // f32 bits to bf16 in the low half of each lane, nearest even
+	__m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+	__m512i sum = _mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd);
+	__mmask16 nan = _mm512_cmpgt_epu32_mask(_mm512_and_si512(u, _mm512_set1_epi32(0x7fffffff)), _mm512_set1_epi32(0x7f800000));
+	sum = _mm512_mask_or_epi32(sum, nan, u, _mm512_set1_epi32(0x400000));
+	return _mm512_srli_epi32(sum, 16);
+}
+
+static inline __m512i load16(const uint16_t *p, __mmask16 m) { return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)); }
+
+// Tile edges ------------------------------------------------------------------------------------------------------------
+
+static inline __m512 start16(const void *p, int type, int64_t at, __mmask16 m) {
+	if (type == DT_F32) return _mm512_maskz_loadu_ps(m, (const float *)p + at);
+	return _mm512_castsi512_ps(_mm512_slli_epi32(load16((const uint16_t *)p + at, m), 16));
+}
+
+static inline void tile_start(const gemm_io *io, int r, __mmask16 m0, __mmask16 m1, __m512 *c0, __m512 *c1) {
+	*c0 = *c1 = _mm512_setzero_ps();
+	if (!io->in) return;
+	*c0 = start16(io->in, io->in_type, r * io->in_ld, m0);
+	*c1 = start16(io->in, io->in_type, r * io->in_ld + 16, m1);
+}
+
+static inline void finish16(void *p, int type, int64_t at, __mmask16 m, __m512 c) {
+	if (type == DT_F32) _mm512_mask_storeu_ps((float *)p + at, m, c);
+	else _mm256_mask_storeu_epi16((uint16_t *)p + at, m, _mm512_cvtepi32_epi16(round_bf16(_mm512_castps_si512(c))));
+}
+
+static inline void tile_finish(const gemm_io *io, int r, __mmask16 m0, __mmask16 m1, __m512 c0, __m512 c1) {
+	finish16(io->out, io->out_type, r * io->out_ld, m0, c0);
+	finish16(io->out, io->out_type, r * io->out_ld + 16, m1, c1);
+}
+
+#define TILE tile_f32
+#define DOT(c, a, b) _mm512_fmadd_ps(a, b, c)
+#include "gemm_tile512_body.h"
+
+// Packing ---------------------------------------------------------------------------------------------------------------
+
+#define FN(name) name##_avx512
+#define VEC 16
+typedef __m512i vec;
+
+static inline vec vec_zero(void) { return _mm512_setzero_si512(); }
+
+// A store of fewer lanes than a vector spills into words that are packed later, or into GEMM_PAD.
+static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) {
+	(void)lanes;
+	_mm512_storeu_si512(p, v);
+}
+
+// vec_transpose turns 16 rows of 16 words.
+static inline void vec_transpose(vec v[16]) {
+	vec t[16];
+	for (int i = 0; i < 16; i += 2) {
+		t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
+		t[i + 1] = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+	}
+	for (int i = 0; i < 16; i += 4) {
+		v[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+		v[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+		v[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+		v[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (int i = 0; i < 4; i++) {
+		t[i] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0x88);
+		t[i + 4] = _mm512_shuffle_i32x4(v[i], v[i + 4], 0xdd);
+		t[i + 8] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0x88);
+		t[i + 12] = _mm512_shuffle_i32x4(v[i + 8], v[i + 12], 0xdd);
+	}
+	for (int i = 0; i < 4; i++) {
+		v[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+		v[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+		v[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+		v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+	}
+}
+
+// halves loads up to 16 neighbouring elements as bf16 in the low half of each lane.
+static inline vec halves(const gemm_operand *x, int64_t at, __mmask16 m) {
+	if (x->type == DT_BF16) return load16((const uint16_t *)x->p + at, m);
+	return round_bf16(_mm512_maskz_loadu_epi32(m, (const float *)x->p + at));
+}
+
+// load_along loads words w to w+steps of row i, for operands whose rows lie along k.
+static inline vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps, int words) {
+	int64_t at = i * x->rs + w;
+	if (words == WORD_F32) {
+		if (x->type == DT_F32) return _mm512_maskz_loadu_epi32(mask16(steps), (const float *)x->p + at);
+		return _mm512_slli_epi32(load16((const uint16_t *)x->p + at, mask16(steps)), 16);
+	}
+	if (words == WORD_SWAPPED) return _mm512_shuffle_epi32(_mm512_slli_epi32(halves(x, at, mask16(k - w < steps ? k - w : steps)), 16), 0xb1);
+	at += w;
+	int64_t left = k - 2 * w < 2 * steps ? k - 2 * w : 2 * steps;
+	if (x->type == DT_BF16) {
+		__mmask32 m = left >= 32 ? 0xffffffff : (1u << left) - 1;
+		return _mm512_maskz_loadu_epi16(m, (const uint16_t *)x->p + at);
+	}
+	__m256i low = _mm512_cvtepi32_epi16(halves(x, at, mask16(left)));
+	__m256i high = _mm512_cvtepi32_epi16(halves(x, at + 16, mask16(left - 16)));
+	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// load_across loads word w of rows i to i+have, for operands whose rows are neighbours.
+static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w, int words) {
+	__mmask16 m = mask16(have);
+	if (words == WORD_F32) {
+		int64_t at = i + w * x->ks;
+		if (x->type == DT_F32) return _mm512_maskz_loadu_epi32(m, (const float *)x->p + at);
+		return _mm512_slli_epi32(load16((const uint16_t *)x->p + at, m), 16);
+	}
+	if (words == WORD_SWAPPED) return (w ^ 1) < k ? _mm512_slli_epi32(halves(x, i + (w ^ 1) * x->ks, m), 16) : vec_zero();
+	vec low = halves(x, i + 2 * w * x->ks, m);
+	if (2 * w + 1 >= k) return low;
+	return _mm512_or_si512(low, _mm512_slli_epi32(halves(x, i + (2 * w + 1) * x->ks, m), 16));
+}
+
+#include "gemm_pack_body.h"
+PACK(pack_14, 14)
+PACK(pack_32, 32)
+
+const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512};
+
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,bmi2")
+
+#define TILE tile_bf16
+#define DOT(c, a, b) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
+#include "gemm_tile512_body.h"
+
+const gemm_isa gemm_avx512bf16 = {14, 32, WORD_PAIR, tile_f32_table, tile_bf16_table, pack_14_avx512, pack_32_avx512};
+
+#pragma GCC pop_options
+#else
+const gemm_isa gemm_avx512, gemm_avx512bf16; // never picked: host_isa finds none of these here
+#endif

@@ -1,0 +1,253 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/primer-lm/primer/kernels"
+)
+
+// fma32 is fma in f32: the exact product plus c, rounded to odd in f64 and then to f32, which rounds once in effect.
+func fma32(a, b, c float32) float32 {
+	p, c64 := float64(a)*float64(b), float64(c)
+	s := p + c64
+	d := s - p
+	e := (p - (s - d)) + (c64 - d)
+	if u := math.Float64bits(s); e != 0 && u&1 == 0 && !math.IsInf(s, 0) {
+		if (e > 0) == (s > 0) {
+			u++
+		} else {
+			u--
+		}
+		s = math.Float64frombits(u)
+	}
+	return float32(s)
+}
+
+func bf16(f float32) uint16 {
+	u := math.Float32bits(f)
+	if f != f {
+		return uint16(u>>16) | 0x40
+	}
+	return uint16((u + 0x7fff + u>>16&1) >> 16)
+}
+
+func fromBF16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+
+// flush takes denormals as zero.
+func flush(f float32) float32 {
+	if u := math.Float32bits(f); u&0x7f800000 == 0 {
+		return math.Float32frombits(u & 0x80000000)
+	}
+	return f
+}
+
+// naive is the contract's chain of one output element over x(k)·w(k), k < n.
+func naive(acc float32, n int64, products kernels.DType, x, w func(int64) float32) float32 {
+	if products == kernels.F32 {
+		for k := range n {
+			acc = flush(fma32(flush(x(k)), flush(w(k)), flush(acc)))
+		}
+		return acc
+	}
+	round := func(f float32) float32 { return flush(fromBF16(bf16(f))) }
+	for k := int64(0); k < n; k += 2 {
+		if k+1 < n {
+			acc = flush(fma32(round(x(k+1)), round(w(k+1)), flush(acc)))
+		} else {
+			acc = flush(acc) + 0
+		}
+		acc = flush(fma32(round(x(k)), round(w(k)), acc))
+	}
+	return acc
+}
+
+// matrix is a tensor with its values as f32 and a guard band behind it.
+type matrix struct {
+	kernels.Tensor
+	values []float32
+	guard  []byte
+}
+
+const guardByte = 0xa5
+
+func newMatrix(t testing.TB, b *Backend, typ kernels.DType, rows, cols int64, value func() float32) *matrix {
+	m := &matrix{values: make([]float32, rows*cols)}
+	bytes := kernels.ShapeOf(typ, rows, cols).Bytes()
+	mem, err := b.Alloc(kernels.MemActivations, bytes+64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Tensor = kernels.NewTensor(mem, 0, typ, rows, cols)
+	m.guard = kernels.NewTensor(mem, bytes, kernels.U8, 64).HostBytes()
+	for i := range m.guard {
+		m.guard[i] = guardByte
+	}
+	for i := range m.values {
+		m.set(i, value())
+	}
+	return m
+}
+
+func (m *matrix) set(i int, v float32) {
+	if m.Type == kernels.F32 {
+		m.HostF32()[i] = v
+	} else {
+		m.HostU16()[i] = bf16(v)
+		v = fromBF16(bf16(v))
+	}
+	m.values[i] = v
+}
+
+// at is the value the matrix began with.
+func (m *matrix) at(r, c int64) float32 { return m.values[r*m.Dim(1)+c] }
+
+func (m *matrix) check(t *testing.T, name string, want func(r, c int64) float32) {
+	t.Helper()
+	for i, g := range m.guard {
+		if g != guardByte {
+			t.Fatalf("%s: byte %d behind the output was written", name, i)
+		}
+	}
+	for r := range m.Dim(0) {
+		for c := range m.Dim(1) {
+			i := r*m.Dim(1) + c
+			w := want(r, c)
+			same := false
+			var got float32
+			if m.Type == kernels.F32 {
+				got = m.HostF32()[i]
+				same = math.Float32bits(got) == math.Float32bits(w)
+			} else {
+				got = fromBF16(m.HostU16()[i])
+				same = m.HostU16()[i] == bf16(w)
+			}
+			if !same && !(got != got && w != w) {
+				t.Fatalf("%s: [%d,%d] = %v (%08x), want %v (%08x)", name, r, c, got, math.Float32bits(got), w, math.Float32bits(w))
+			}
+		}
+	}
+}
+
+func force(t testing.TB, b *Backend, spec string) {
+	t.Helper()
+	if err := kernels.Force(spec, b.Variants()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eachVariant runs f with every variant of the op that this machine has.
+func eachVariant(t *testing.T, b *Backend, op string, f func(name string)) {
+	t.Helper()
+	defer force(t, b, "")
+	for _, v := range b.Variants() {
+		if v.Op == op && v.Available {
+			force(t, b, op+"="+v.Name)
+			f(v.Name)
+		}
+	}
+}
+
+var linearShapes = []struct{ n, i, o int64 }{
+	{1, 1, 1}, {1, 17, 33}, {2, 64, 16}, {5, 31, 7}, {14, 32, 32}, {15, 33, 31}, {16, 800, 65}, {29, 48, 97}, {37, 1601, 19}, {3, 2, 70},
+}
+
+// Every variant, every mix of dtypes, three shapes, several teams: the bits of the contract's chain.
+func TestLinearEqualsTheChain(t *testing.T) {
+	types := []kernels.DType{kernels.F32, kernels.BF16}
+	for _, threads := range []int{1, 3} {
+		b := open(t, threads)
+		for s, shape := range linearShapes {
+			for _, xt := range types {
+				for _, wt := range types {
+					for _, yt := range types {
+						if (s+int(xt)+int(wt)+int(yt)+threads)%2 == 0 && shape.i > 100 {
+							continue // the long ones: half of the combinations each
+						}
+						checkLinear(t, b, shape.n, shape.i, shape.o, xt, wt, yt, threads)
+					}
+				}
+			}
+		}
+	}
+}
+
+func checkLinear(t *testing.T, b *Backend, n, i, o int64, xt, wt, yt kernels.DType, threads int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, uint64(n*1000+i*10+o)))
+	random := func() float32 { return float32(rng.NormFloat64()) }
+	x, w := newMatrix(t, b, xt, n, i, random), newMatrix(t, b, wt, o, i, random)
+	dy := newMatrix(t, b, xt, n, o, random)
+	bias := newMatrix(t, b, kernels.F32, 1, o, random)
+	old, oldX := newMatrix(t, b, yt, n, o, random), newMatrix(t, b, yt, n, i, random)
+	oldW, dbias := newMatrix(t, b, kernels.F32, o, i, random), newMatrix(t, b, kernels.F32, 1, o, random)
+	weight, err := b.Prepare(w.Tensor, kernels.WeightTrained)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mode := int(n+i+o) % 3 // plain, bias, accumulate
+	start := func(r, c int64) float32 { return [3]float32{0, bias.at(0, c), old.at(r, c)}[mode] }
+	wantY := memo(n, o, func(r, c int64) float32 {
+		return naive(start(r, c), i, wt, func(k int64) float32 { return x.at(r, k) }, func(k int64) float32 { return w.at(c, k) })
+	})
+	acc := func(m *matrix, r, c int64) float32 {
+		if mode == 2 {
+			return m.at(r, c)
+		}
+		return 0
+	}
+	wantDX := memo(n, i, func(r, c int64) float32 {
+		return naive(acc(oldX, r, c), o, wt, func(k int64) float32 { return dy.at(r, k) }, func(k int64) float32 { return w.at(k, c) })
+	})
+	wantDW := memo(o, i, func(r, c int64) float32 {
+		return naive(acc(oldW, r, c), n, wt, func(k int64) float32 { return dy.at(k, r) }, func(k int64) float32 { return x.at(k, c) })
+	})
+	wantDB := memo(1, o, func(_, c int64) float32 {
+		sum := acc(dbias, 0, c)
+		for k := range n {
+			sum += dy.at(k, c)
+		}
+		return sum
+	})
+	op := map[kernels.DType]string{kernels.F32: opLinearF32, kernels.BF16: opLinearBF16}[wt]
+	eachVariant(t, b, op, func(variant string) {
+		name := fmt.Sprintf("%s n=%d i=%d o=%d x=%v w=%v y=%v threads=%d mode=%d", variant, n, i, o, xt, wt, yt, threads, mode)
+		args := kernels.LinearArgs{Y: old.Tensor, X: x.Tensor, W: weight, Accumulate: mode == 2}
+		if mode == 1 {
+			args.Bias = bias.Tensor
+		}
+		for _, m := range []*matrix{old, oldX, oldW, dbias} {
+			for j, v := range m.values {
+				if m.set(j, v); mode != 2 {
+					m.set(j, float32(math.NaN())) // poison: what is overwritten is not read
+					m.values[j] = v
+				}
+			}
+		}
+		b.Linear(args)
+		b.LinearBackwardInput(kernels.LinearBackwardInputArgs{DX: oldX.Tensor, DY: dy.Tensor, W: weight, Accumulate: mode == 2})
+		b.LinearBackwardWeight(kernels.LinearBackwardWeightArgs{DW: oldW.Tensor, DBias: dbias.Tensor, DY: dy.Tensor, X: x.Tensor, Math: wt, Accumulate: mode == 2})
+		if err := b.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		old.check(t, "y "+name, wantY)
+		oldX.check(t, "dx "+name, wantDX)
+		oldW.check(t, "dw "+name, wantDW)
+		dbias.check(t, "dbias "+name, wantDB)
+	})
+	for _, m := range []*matrix{x, w, dy, bias, old, oldX, oldW, dbias} {
+		b.Free(m.Mem)
+	}
+}
+
+func memo(rows, cols int64, f func(r, c int64) float32) func(r, c int64) float32 {
+	v := make([]float32, rows*cols)
+	for r := range rows {
+		for c := range cols {
+			v[r*cols+c] = f(r, c)
+		}
+	}
+	return func(r, c int64) float32 { return v[r*cols+c] }
+}
