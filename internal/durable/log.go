@@ -126,23 +126,22 @@ func (l *Log) Rewind(keep func(line []byte) bool) error {
 	if l.err != nil {
 		return l.err
 	}
-	cut := false
-	err := WriteFile(l.fsys, l.path, func(w io.Writer) error {
-		_, _, err := scan(l.fsys, l.path, func(line []byte) error {
-			if !keep(line) {
-				cut = true
-				return nil
-			}
-			_, err := w.Write(append(line, '\n'))
+	kept, cut, err := l.choose(keep)
+	if err == nil && !cut {
+		return l.Sync()
+	}
+	if err == nil {
+		err = WriteFile(l.fsys, l.path, func(w io.Writer) error {
+			n := 0
+			_, _, err := scan(l.fsys, l.path, func(line []byte) (err error) {
+				if kept[n] {
+					_, err = w.Write(append(line, '\n'))
+				}
+				n++
+				return err
+			})
 			return err
 		})
-		if err == nil && !cut {
-			err = errNothingCut
-		}
-		return err
-	})
-	if errors.Is(err, errNothingCut) {
-		return l.Sync()
 	}
 	if err == nil {
 		err = l.reopen()
@@ -151,6 +150,16 @@ func (l *Log) Rewind(keep func(line []byte) bool) error {
 		l.err = fmt.Errorf("rewind log %s: %w", l.path, err)
 	}
 	return l.err
+}
+
+// choose asks keep about every line, once, and tells the answers and whether there was a no.
+func (l *Log) choose(keep func(line []byte) bool) (kept []bool, cut bool, err error) {
+	_, _, err = scan(l.fsys, l.path, func(line []byte) error {
+		yes := keep(line)
+		kept, cut = append(kept, yes), cut || !yes
+		return nil
+	})
+	return kept, cut, err
 }
 
 // reopen goes on in the file that is now at the log's path.
@@ -164,9 +173,6 @@ func (l *Log) reopen() error {
 	l.size, _, err = scan(l.fsys, l.path, nil)
 	return errors.Join(err, old.Close())
 }
-
-// errNothingCut ends a rewind that would write the same file again.
-var errNothingCut = errors.New("nothing to cut")
 
 // Close syncs and closes. The log is not to be used after it.
 func (l *Log) Close() error {

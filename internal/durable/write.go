@@ -31,9 +31,9 @@ func WriteFileSum(fsys FS, path string, write func(io.Writer) error) (Sum, error
 	if err != nil {
 		return Sum{}, err
 	}
-	defer w.Abort()
+	defer w.Abort() // when write panics
 	if err := write(w); err != nil {
-		return Sum{}, fmt.Errorf("write %s: %w", path, err)
+		return Sum{}, errors.Join(fmt.Errorf("write %s: %w", path, err), w.Abort())
 	}
 	return w.Commit()
 }

@@ -15,7 +15,7 @@ type Crash struct {
 func (f *FS) Clone(c Crash) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	clone := &FS{locks: map[string]bool{}, last: f.last}
+	clone := &FS{locks: map[*node]bool{}, last: f.last}
 	clone.root = c.dir(f.root)
 	return clone
 }

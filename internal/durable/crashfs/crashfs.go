@@ -26,8 +26,8 @@ import (
 type FS struct {
 	mu    sync.Mutex
 	root  *node
-	last  uint64 // node ids given out
-	locks map[string]bool
+	last  uint64         // node ids given out
+	locks map[*node]bool // held, by file
 }
 
 // node is a file or a directory. The byte slices are never changed in place, so clones share them.
@@ -51,7 +51,7 @@ type change struct {
 
 // New gives an empty file system.
 func New() *FS {
-	f := &FS{locks: map[string]bool{}}
+	f := &FS{locks: map[*node]bool{}}
 	f.root = f.newDir()
 	return f
 }
@@ -228,28 +228,30 @@ func (f *FS) SyncDir(path string) error {
 func (f *FS) Lock(path string) (io.Closer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.find(path) == nil {
+	n := f.find(path)
+	if n == nil {
 		f.last++
-		if err := f.add("lock", path, &node{id: f.last}); err != nil {
+		n = &node{id: f.last}
+		if err := f.add("lock", path, n); err != nil {
 			return nil, err
 		}
 	}
-	if f.locks[path] {
+	if f.locks[n] {
 		return nil, fmt.Errorf("%s: %w: this test works here", path, durable.ErrLocked)
 	}
-	f.locks[path] = true
-	return unlocker{f, path}, nil
+	f.locks[n] = true
+	return unlocker{f, n}, nil
 }
 
 type unlocker struct {
 	fs   *FS
-	path string
+	node *node
 }
 
 func (u unlocker) Close() error {
 	u.fs.mu.Lock()
 	defer u.fs.mu.Unlock()
-	delete(u.fs.locks, u.path)
+	delete(u.fs.locks, u.node)
 	return nil
 }
 
