@@ -16,6 +16,8 @@ type Stored struct {
 	DType kernels.DType // F32, BF16 or F16
 	Shape []int64
 	Bytes []byte
+	// Mapped bytes lie outside Go's heap and stay until the source is closed: a Model may use them in place.
+	Mapped bool
 }
 
 // Source is where weights come from: an open Hugging Face folder, a checkpoint.

@@ -17,10 +17,10 @@ import (
 type golden struct {
 	name    string
 	folder  *hf.Folder
-	Tokens  [][]int32 `json:"tokens"`
-	Loss    float64   `json:"loss"`
-	Prompt  []int32   `json:"prompt"`
-	Greedy  []int32   `json:"greedy"`
+	Tokens  [][]int32            `json:"tokens"`
+	Loss    float64              `json:"loss"`
+	Prompt  []int32              `json:"prompt"`
+	Greedy  []int32              `json:"greedy"`
 	tensors map[string][]float32 // "logits", "grad.<name>"
 }
 
@@ -177,4 +177,12 @@ func TestGoldenLossAndGradients(t *testing.T) {
 			t.Logf("%s on %s: loss off by %.2g, gradients by at most %.2g", name, b.Name(), math.Abs(loss-g.Loss), largest)
 		}
 	}
+}
+
+func bytesOfFloats(values ...float32) []byte {
+	var out []byte
+	for _, v := range values {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
 }

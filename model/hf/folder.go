@@ -286,7 +286,7 @@ func (f *Folder) Stored(name string) (model.Stored, bool) {
 	if !ok {
 		return model.Stored{}, false
 	}
-	return model.Stored{DType: storedTypes[v.DType], Shape: v.Shape, Bytes: v.Bytes}, true
+	return model.Stored{DType: storedTypes[v.DType], Shape: v.Shape, Bytes: v.Bytes, Mapped: true}, true
 }
 
 var storedTypes = map[string]kernels.DType{"F32": kernels.F32, "BF16": kernels.BF16, "F16": kernels.F16}
