@@ -1,0 +1,15 @@
+package shard
+
+import "errors"
+
+// Errors of shards. Match them with errors.Is.
+var (
+	// ErrDamaged: a file is not what its fields or its manifest say.
+	ErrDamaged = errors.New("damaged shard")
+	// ErrUnit: a unit cannot be written.
+	ErrUnit = errors.New("bad unit")
+	// ErrNotShards: a path is no folder of shards.
+	ErrNotShards = errors.New("not a folder of shards")
+	// ErrTokenizer: shards were made with another tokenizer.
+	ErrTokenizer = errors.New("another tokenizer")
+)
