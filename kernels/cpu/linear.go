@@ -30,70 +30,47 @@ var linearOps = [isaCount]C.primer_op{
 
 // Linear issues y[N,O] = bias + x[N,I]·w[O,I]ᵀ.
 func (b *Backend) Linear(a kernels.LinearArgs) {
-	const op = "linear"
-	w := a.W.Tensor
-	if a.X.Rank() != 2 || a.Y.Rank() != 2 || a.X.Dim(0) != a.Y.Dim(0) || a.X.Dim(1) != a.W.I || a.Y.Dim(1) != a.W.O {
-		shapeError(op, "want y[N,O], x[N,I], w[O,I]", a.Y, a.X, w)
-	}
-	if !a.Bias.IsZero() && (a.Bias.Type != kernels.F32 || a.Bias.Len() != a.W.O) {
-		shapeError(op, "want bias[O] in f32", a.Y, a.Bias)
-	}
+	a.Check()
 	g := C.gemm_args{
-		a: operand(op, a.X, false), b: operand(op, w, false),
+		a: operand(a.X, false), b: operand(a.W.Tensor, false),
 		m: C.int64_t(a.Y.Dim(0)), n: C.int64_t(a.W.O), k: C.int64_t(a.W.I), ldc: C.int64_t(a.W.O),
 		accumulate: boolInt(a.Accumulate),
 	}
 	setAddress(unsafe.Pointer(&g.c), a.Y)
 	setAddress(unsafe.Pointer(&g.bias), a.Bias)
-	b.product(op, &g, a.Y, a.W.Type)
+	b.product(&g, a.Y, a.W.Type)
 }
 
 // LinearBackwardInput issues dx[N,I] (+)= dy[N,O]·w[O,I].
 func (b *Backend) LinearBackwardInput(a kernels.LinearBackwardInputArgs) {
-	const op = "linear backward input"
-	w := a.W.Tensor
-	if a.DX.Rank() != 2 || a.DY.Rank() != 2 || a.DX.Dim(0) != a.DY.Dim(0) || a.DX.Dim(1) != a.W.I || a.DY.Dim(1) != a.W.O {
-		shapeError(op, "want dx[N,I], dy[N,O], w[O,I]", a.DX, a.DY, w)
-	}
+	a.Check()
 	g := C.gemm_args{
-		a: operand(op, a.DY, false), b: operand(op, w, true),
+		a: operand(a.DY, false), b: operand(a.W.Tensor, true),
 		m: C.int64_t(a.DX.Dim(0)), n: C.int64_t(a.W.I), k: C.int64_t(a.W.O), ldc: C.int64_t(a.W.I),
 		accumulate: boolInt(a.Accumulate),
 	}
 	setAddress(unsafe.Pointer(&g.c), a.DX)
-	b.product(op, &g, a.DX, a.W.Type)
+	b.product(&g, a.DX, a.W.Type)
 }
 
 // LinearBackwardWeight issues dw[O,I] (+)= dy[N,O]ᵀ·x[N,I] and dbias[O] (+)= Σ_n dy[n,O].
 func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
-	const op = "linear backward weight"
-	if a.DW.Rank() != 2 || a.DY.Rank() != 2 || a.X.Rank() != 2 || a.DY.Dim(0) != a.X.Dim(0) ||
-		a.DW.Dim(0) != a.DY.Dim(1) || a.DW.Dim(1) != a.X.Dim(1) || a.DW.Type != kernels.F32 {
-		shapeError(op, "want dw[O,I] in f32, dy[N,O], x[N,I]", a.DW, a.DY, a.X)
-	}
-	if !a.DBias.IsZero() && (a.DBias.Type != kernels.F32 || a.DBias.Len() != a.DW.Dim(0)) {
-		shapeError(op, "want dbias[O] in f32", a.DW, a.DBias)
-	}
+	a.Check()
 	g := C.gemm_args{
-		a: operand(op, a.DY, true), b: operand(op, a.X, true),
+		a: operand(a.DY, true), b: operand(a.X, true),
 		m: C.int64_t(a.DW.Dim(0)), n: C.int64_t(a.DW.Dim(1)), k: C.int64_t(a.X.Dim(0)), ldc: C.int64_t(a.DW.Dim(1)),
 		accumulate: boolInt(a.Accumulate),
 	}
 	setAddress(unsafe.Pointer(&g.c), a.DW)
 	setAddress(unsafe.Pointer(&g.dbias), a.DBias)
-	b.product(op, &g, a.DW, a.Math)
+	b.product(&g, a.DW, a.Math)
 }
 
 // product picks the variant by the dtype of the products and issues.
-func (b *Backend) product(op string, g *C.gemm_args, c kernels.Tensor, math kernels.DType) {
-	if c.Type != kernels.F32 && c.Type != kernels.BF16 {
-		shapeError(op, "outputs are f32 or bf16", c)
-	}
+func (b *Backend) product(g *C.gemm_args, c kernels.Tensor, math kernels.DType) {
 	name := opLinearF32
 	if math == kernels.BF16 {
 		name = opLinearBF16
-	} else if math != kernels.F32 {
-		shapeError(op, "products are f32 or bf16, not "+math.String(), c)
 	}
 	if g.m == 0 || g.n == 0 {
 		return
@@ -103,10 +80,7 @@ func (b *Backend) product(op string, g *C.gemm_args, c kernels.Tensor, math kern
 }
 
 // operand views a matrix [r,c]: as rows of A or B along k, or, across, with the second dimension as its rows.
-func operand(op string, t kernels.Tensor, across bool) C.gemm_operand {
-	if t.Rank() != 2 || (t.Type != kernels.F32 && t.Type != kernels.BF16) {
-		shapeError(op, "operands are matrices of f32 or bf16", t)
-	}
+func operand(t kernels.Tensor, across bool) C.gemm_operand {
 	o := C.gemm_operand{rs: C.int64_t(t.Dim(1)), ks: 1, _type: C.int(t.Type)}
 	if across {
 		o.rs, o.ks = 1, o.rs

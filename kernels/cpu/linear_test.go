@@ -216,7 +216,7 @@ func checkLinear(t *testing.T, b *Backend, n, i, o int64, xt, wt, yt kernels.DTy
 		name := fmt.Sprintf("%s n=%d i=%d o=%d x=%v w=%v y=%v threads=%d mode=%d", variant, n, i, o, xt, wt, yt, threads, mode)
 		args := kernels.LinearArgs{Y: old.Tensor, X: x.Tensor, W: weight, Accumulate: mode == 2}
 		if mode == 1 {
-			args.Bias = bias.Tensor
+			args.Bias = bias.Reshape(o)
 		}
 		for _, m := range []*matrix{old, oldX, oldW, dbias} {
 			for j, v := range m.values {
@@ -228,7 +228,7 @@ func checkLinear(t *testing.T, b *Backend, n, i, o int64, xt, wt, yt kernels.DTy
 		}
 		b.Linear(args)
 		b.LinearBackwardInput(kernels.LinearBackwardInputArgs{DX: oldX.Tensor, DY: dy.Tensor, W: weight, Accumulate: mode == 2})
-		b.LinearBackwardWeight(kernels.LinearBackwardWeightArgs{DW: oldW.Tensor, DBias: dbias.Tensor, DY: dy.Tensor, X: x.Tensor, Math: wt, Accumulate: mode == 2})
+		b.LinearBackwardWeight(kernels.LinearBackwardWeightArgs{DW: oldW.Tensor, DBias: dbias.Reshape(o), DY: dy.Tensor, X: x.Tensor, Math: wt, Accumulate: mode == 2})
 		if err := b.Sync(); err != nil {
 			t.Fatal(err)
 		}
