@@ -1,6 +1,9 @@
 package mix
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // lane is how far a source has been drawn.
 type lane struct {
@@ -25,7 +28,7 @@ func (c cursor) clone() cursor { c.lanes = slices.Clone(c.lanes); return c }
 
 // draw moves to the next unit: the lane furthest behind its share gives it. False
 // when every lane is at its limit.
-func (m *Mixture) draw(c *cursor) bool {
+func (m *Mixture) draw(c *cursor) (bool, error) {
 	best, least := -1, 0.0
 	for i, l := range c.lanes {
 		if l.units >= m.limit[i] {
@@ -40,14 +43,17 @@ func (m *Mixture) draw(c *cursor) bool {
 		}
 	}
 	if best < 0 {
-		return false
+		return false, nil
 	}
-	c.lane, c.offset = best, 0
-	c.unit = m.unitAt(best, c.lanes[best].units)
-	c.size = m.parts[best].Source.UnitLen(c.unit)
+	unit := m.unitAt(best, c.lanes[best].units)
+	size, err := m.parts[best].Source.UnitLen(unit)
+	if err != nil {
+		return false, fmt.Errorf("source %q unit %d: %w", m.parts[best].Name, unit, err)
+	}
+	c.lane, c.unit, c.size, c.offset = best, unit, size, 0
 	c.lanes[best].units++
-	c.lanes[best].tokens += int64(c.size)
-	return true
+	c.lanes[best].tokens += int64(size)
+	return true, nil
 }
 
 // unitAt is the number of the j-th unit that a lane gives: pass j/n, place j mod n.
@@ -65,17 +71,25 @@ type piece struct {
 	first bool // the unit starts here
 }
 
+// read copies a piece's tokens and mask.
+func (m *Mixture) read(p piece, tokens []int32, mask []uint8) error {
+	if err := m.parts[p.lane].Source.Read(p.unit, p.from, tokens, mask); err != nil {
+		return fmt.Errorf("source %q unit %d: %w", m.parts[p.lane].Name, p.unit, err)
+	}
+	return nil
+}
+
 // advance consumes at most n tokens of one unit. A piece of 0 tokens means that
 // the stream has ended.
-func (m *Mixture) advance(c *cursor, n int) piece {
+func (m *Mixture) advance(c *cursor, n int) (piece, error) {
 	for c.lane < 0 || c.offset == c.size {
-		if !m.draw(c) {
-			return piece{}
+		if ok, err := m.draw(c); !ok {
+			return piece{}, err
 		}
 	}
 	n = min(n, c.size-c.offset)
 	p := piece{c.lane, c.unit, c.offset, n, c.offset == 0}
 	c.offset += n
 	c.token += int64(n)
-	return p
+	return p, nil
 }

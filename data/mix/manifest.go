@@ -13,6 +13,7 @@ type Manifest struct {
 // Taken is one source's part of it.
 type Taken struct {
 	Name    string  `json:"name"`
+	Note    string  `json:"note,omitempty"`
 	Units   int64   `json:"units"`   // begun; the last one may be cut by the budget
 	Tokens  int64   `json:"tokens"`  // consumed
 	Share   float64 `json:"share"`   // of all tokens consumed
@@ -24,7 +25,7 @@ func (s *Stream) Manifest() Manifest {
 	opt := s.m.opt
 	mf := Manifest{Rows: s.row, Budget: opt.Budget, Length: opt.Length, Seed: opt.Seed}
 	for i, l := range s.cur.lanes {
-		t := Taken{Name: s.m.parts[i].Name, Units: l.units, Tokens: l.tokens}
+		t := Taken{Name: s.m.parts[i].Name, Note: s.m.parts[i].Note, Units: l.units, Tokens: l.tokens}
 		if i == s.cur.lane {
 			t.Tokens -= int64(s.cur.size - s.cur.offset)
 		}

@@ -100,13 +100,13 @@ func TestEveryUnitOncePerPass(t *testing.T) {
 	var passes [3][]int64
 	for e := range passes {
 		for range 57 {
-			if !m.draw(&cur) {
-				t.Fatal("ended early")
+			if ok, err := m.draw(&cur); !ok || err != nil {
+				t.Fatal("ended early", err)
 			}
 			passes[e] = append(passes[e], cur.unit)
 		}
 	}
-	if m.draw(&cur) {
+	if ok, _ := m.draw(&cur); ok {
 		t.Error("went on after the last pass")
 	}
 	if slices.Equal(passes[0], passes[1]) {
@@ -132,7 +132,9 @@ func TestPackedStreamIsTheUnitsEndToEnd(t *testing.T) {
 		var want []int32
 		var first []bool
 		for cur := m.start(); len(want) <= 480; {
-			m.draw(&cur)
+			if ok, err := m.draw(&cur); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
 			ids, mask := make([]int32, cur.size), make([]uint8, cur.size)
 			if err := parts[cur.lane].Source.Read(cur.unit, 0, ids, mask); err != nil {
 				t.Fatal(err)
@@ -184,7 +186,10 @@ func TestProportionsHoldAtAnyMoment(t *testing.T) {
 	for _, by := range []Measure{ByTokens, ByTexts} {
 		m := mixture(t, parts, Options{Seed: 3, Length: 32, Budget: 9600, Measure: by})
 		cur, drawn := m.start(), 0.0
-		for m.draw(&cur) && cur.lanes[0].units < 600 {
+		for cur.lanes[0].units < 600 {
+			if ok, err := m.draw(&cur); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
 			total := 0.0
 			for _, l := range cur.lanes {
 				total += amount(l, by)
@@ -319,7 +324,7 @@ func TestRaggedGivesWholeUnits(t *testing.T) {
 					t.Fatalf("document %d of %v: token %d", d, b.CuLens, i)
 				}
 			}
-			if n := a.UnitLen(int64(b.Tokens[lo] / 100 % 10000)); int(hi-lo) != n-1 {
+			if n := len(a.tokens[b.Tokens[lo]/100%10000]); int(hi-lo) != n-1 {
 				t.Fatalf("unit of %d tokens gave %d inputs", n, hi-lo)
 			}
 		}

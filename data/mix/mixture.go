@@ -15,9 +15,11 @@ type Part struct {
 	// Repeats is how many passes may be made. 0: one pass without a budget, as
 	// many as the budget needs with one.
 	Repeats int64
+	// Note says where it came from; it is kept in the manifest.
+	Note string
 }
 
-// Unit of shares.
+// Measure is what shares are of.
 type Measure uint8
 
 // Shares are of tokens or of texts.

@@ -61,7 +61,11 @@ func (s *Stream) peek(tokens int) (cursor, piece, error) {
 	most := min(s.m.opt.Length, tokens)
 	next := s.cur.clone()
 	for next.lane < 0 || next.size-next.offset < 2 {
-		if !s.m.draw(&next) {
+		ok, err := s.m.draw(&next)
+		if err != nil {
+			return next, piece{}, err
+		}
+		if !ok {
 			return next, piece{}, io.EOF
 		}
 		if next.token+int64(next.size) > s.m.budget {
@@ -85,8 +89,8 @@ func (s *Stream) peek(tokens int) (cursor, piece, error) {
 // add appends one document to a batch.
 func (m *Mixture) add(b *data.Batch, p piece) error {
 	ids, mask := make([]int32, p.n), make([]uint8, p.n)
-	if err := m.parts[p.lane].Source.Read(p.unit, p.from, ids, mask); err != nil {
-		return fmt.Errorf("source %q unit %d: %w", m.parts[p.lane].Name, p.unit, err)
+	if err := m.read(p, ids, mask); err != nil {
+		return err
 	}
 	if p.first {
 		b.Starts = append(b.Starts, int32(len(b.Tokens)))

@@ -5,9 +5,9 @@ import "fmt"
 // Source is a set of units that can be read by number. Reading must be possible
 // from several goroutines at once.
 type Source interface {
-	Len() int64          // units
-	Tokens() int64       // tokens of all units
-	UnitLen(i int64) int // tokens of unit i
+	Len() int64                         // units
+	Tokens() int64                      // tokens of all units
+	UnitLen(i int64) (n int, err error) // tokens of unit i
 	// Read copies tokens [from, from+len(tokens)) of unit i, and into mask whether
 	// each of them counts in the loss (as a target).
 	Read(i int64, from int, tokens []int32, mask []uint8) error
@@ -44,7 +44,7 @@ func (u *Units) Len() int64 { return int64(len(u.tokens)) }
 func (u *Units) Tokens() int64 { return u.total }
 
 // UnitLen implements Source.
-func (u *Units) UnitLen(i int64) int { return len(u.tokens[i]) }
+func (u *Units) UnitLen(i int64) (int, error) { return len(u.tokens[i]), nil }
 
 // Read implements Source.
 func (u *Units) Read(i int64, from int, tokens []int32, mask []uint8) error {

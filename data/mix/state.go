@@ -60,7 +60,11 @@ func (m *Mixture) Resume(st State) (*Stream, error) {
 		}
 		s.cur.lane = st.Lane
 		s.cur.unit = m.unitAt(st.Lane, drawn-1)
-		if s.cur.size = m.parts[st.Lane].Source.UnitLen(s.cur.unit); st.Offset > s.cur.size {
+		var err error
+		if s.cur.size, err = m.parts[st.Lane].Source.UnitLen(s.cur.unit); err != nil {
+			return nil, err
+		}
+		if st.Offset > s.cur.size {
 			return nil, fmt.Errorf("%w: offset %d in a unit of %d tokens", ErrState, st.Offset, s.cur.size)
 		}
 	}

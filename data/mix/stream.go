@@ -36,10 +36,7 @@ func (s *Stream) Next(rows int) (*data.Batch, error) {
 	starts := make([]bool, n+1)
 	err := s.walk(rows, func(p piece, at int) error {
 		starts[at] = starts[at] || p.first
-		if err := s.m.parts[p.lane].Source.Read(p.unit, p.from, b.Tokens[at:at+p.n], own[at:at+p.n]); err != nil {
-			return fmt.Errorf("source %q unit %d: %w", s.m.parts[p.lane].Name, p.unit, err)
-		}
-		return nil
+		return s.m.read(p, b.Tokens[at:at+p.n], own[at:at+p.n])
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +77,10 @@ func (s *Stream) walk(rows int, visit func(p piece, at int) error) error {
 	length := s.m.opt.Length
 	for at, n := 0, rows*length; at < n; {
 		left := length - at%length
-		p := s.m.advance(&s.cur, left)
+		p, err := s.m.advance(&s.cur, left)
+		if err != nil {
+			return err
+		}
 		if p.n == 0 {
 			return fmt.Errorf("%w: the units ended at token %d of row %d", ErrShort, at%length, s.row+int64(at/length))
 		}
@@ -103,10 +103,14 @@ func (s *Stream) shift(b *data.Batch, own []uint8, starts []bool) error {
 	copy(b.Targets, b.Tokens[1:])
 	copy(b.Mask, own[1:])
 	ahead := s.cur.clone()
-	if p := s.m.advance(&ahead, 1); p.n == 1 {
+	p, err := s.m.advance(&ahead, 1)
+	if err != nil {
+		return err
+	}
+	if p.n == 1 {
 		starts[n] = p.first
-		if err := s.m.parts[p.lane].Source.Read(p.unit, p.from, b.Targets[n-1:], b.Mask[n-1:]); err != nil {
-			return fmt.Errorf("source %q unit %d: %w", s.m.parts[p.lane].Name, p.unit, err)
+		if err := s.m.read(p, b.Targets[n-1:], b.Mask[n-1:]); err != nil {
+			return err
 		}
 	}
 	for i := range n {
