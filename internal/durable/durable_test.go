@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/internal/durable/crashfs"
 )
 
 func put(content string) func(io.Writer) error {
@@ -210,5 +212,27 @@ func TestRemoveTemporaries(t *testing.T) {
 	}
 	if _, err := os.Stat(outside); err != nil {
 		t.Error("a link was followed")
+	}
+}
+
+// A folder's files may be written side by side.
+func TestFilesSideBySide(t *testing.T) {
+	disk := crashfs.New()
+	err := durable.CommitDir(disk, "d", func(tmp *durable.Dir) error {
+		errs := make([]error, 16)
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				errs[i] = tmp.WriteFile(fmt.Sprintf("part-%d/shard-%d", i%3, i), put(strings.Repeat("x", 1000*i)))
+			})
+		}
+		wg.Wait()
+		return errors.Join(errs...)
+	})
+	if err := errors.Join(err, durable.VerifyDir(disk, "d")); err != nil {
+		t.Error(err)
+	}
+	if m, err := durable.ReadManifest(disk, "d"); err != nil || len(m.Files) != 16 || m.Files["part-2/shard-5"].Bytes != 5000 {
+		t.Errorf("%v, %v", m, err)
 	}
 }

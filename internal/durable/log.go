@@ -23,7 +23,8 @@ type Log struct {
 	// dropped counts the bytes of torn lines that OpenLog cut.
 	dropped   int64
 	syncEvery int
-	unsynced  int
+	unsynced  int   // lines since the last Sync
+	synced    bool  // nothing is in the file that was not synced
 	err       error // sticks: after a failed fsync nobody knows what is on the disk
 }
 
@@ -44,11 +45,18 @@ func (l *Log) open() error {
 		return err
 	}
 	if !there {
-		if err := WriteFile(l.fsys, l.path, func(io.Writer) error { return nil }); err != nil {
+		if err := MkdirAll(l.fsys, filepath.Dir(l.path)); err != nil {
+			return err
+		}
+		empty, err := l.fsys.Create(l.path)
+		if err == nil {
+			err = empty.Close()
+		}
+		if err != nil {
 			return err
 		}
 	}
-	// Whoever made the file may have died before its name was durable.
+	// Now, or earlier: whoever made the file may have died before its name was durable, or the lines in it.
 	if err := l.fsys.SyncDir(filepath.Dir(filepath.Clean(l.path))); err != nil {
 		return err
 	}
@@ -101,6 +109,7 @@ func (l *Log) Append(record any) error {
 	}
 	l.size += int64(len(line))
 	l.unsynced++
+	l.synced = false
 	if l.syncEvery > 0 && l.unsynced >= l.syncEvery {
 		return l.Sync()
 	}
@@ -109,14 +118,14 @@ func (l *Log) Append(record any) error {
 
 // Sync makes all lines durable.
 func (l *Log) Sync() error {
-	if l.err != nil {
+	if l.err != nil || l.synced {
 		return l.err
 	}
 	if err := l.file.Sync(); err != nil {
 		l.err = fmt.Errorf("log %s: %w", l.path, err)
 		return l.err
 	}
-	l.unsynced = 0
+	l.unsynced, l.synced = 0, true
 	return nil
 }
 
@@ -169,7 +178,7 @@ func (l *Log) reopen() error {
 		return err
 	}
 	old := l.file
-	l.file, l.unsynced = file, 0
+	l.file, l.unsynced, l.synced = file, 0, true
 	l.size, _, err = scan(l.fsys, l.path, nil)
 	return errors.Join(err, old.Close())
 }

@@ -170,10 +170,12 @@ func (r *Run) settle(mine config, opt Options) error {
 	})
 }
 
-// clean removes what writers that died left, and makes sure of the directory's own name: who made it may have died before.
+// clean removes what writers that died left, and makes sure of the names they made: they may have died before doing so.
 func (r *Run) clean() error {
-	if err := r.fsys.SyncDir(filepath.Dir(r.dir)); err != nil {
-		return err
+	for _, dir := range []string{filepath.Dir(r.dir), r.dir} {
+		if err := r.fsys.SyncDir(dir); err != nil {
+			return fmt.Errorf("run directory: %w", err)
+		}
 	}
 	for _, dir := range []string{r.dir, r.path(checkpointsDir)} {
 		if err := durable.RemoveTemporaries(r.fsys, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
