@@ -1,0 +1,105 @@
+package kerneltest
+
+import (
+	"fmt"
+
+	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/ref"
+)
+
+func sampleCases() []Case {
+	var out []Case
+	for _, v := range []int64{1, 2, 7, 33, 300, 1030} {
+		for _, d := range acts {
+			for _, top := range []int64{0, 1, 5} {
+				if top <= v {
+					out = append(out, sampleCase(v, top, d))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// sampleSettings are what requests ask for, alone and together.
+var sampleSettings = []struct {
+	temperature, topP, minP float64
+	topK                    int32
+}{
+	{0, 0, 0, 0}, {1, 0, 0, 0}, {0.7, 0, 0, 0}, {3, 0, 0, 5}, {1, 0.9, 0, 0}, {1, 0.3, 0, 0}, {1.5, 0, 0.2, 0}, {0.8, 0.95, 0.05, 20},
+	{1, 1, 0, 1}, {0, 0.5, 0.5, 3}, {1, 0, 0, 1 << 30}, {2, 0.8, 0, 7},
+}
+
+// sampleCase draws with every setting. The numbers are drawn so that no decision hangs on a rounding (see decided), hence the
+// tokens must be the reference's. Rounding logits to eighths makes ties; one row has impossible tokens (-Inf).
+func sampleCase(v, top int64, d kernels.DType) Case {
+	rows := int64(len(sampleSettings)) * 3
+	return Case{Op: "Sample", Name: fmt.Sprintf("v=%d,top=%d,%v", v, top, d), Units: rows, Run: func(p *Probe) {
+		w, logits := p.Window(), p.values("logits", rows*v)
+		for i := range logits {
+			logits[i] = float64(int(logits[i]*16)) / 8
+		}
+		if v > 2 {
+			fillRows(logits[4*v:5*v-2], 1, -inf, 0, 1)
+		}
+		temperature, topK, topP, minP := make([]float64, rows), make([]float64, rows), make([]float64, rows), make([]float64, rows)
+		seeds, positions := make([]float64, rows), make([]float64, rows)
+		for r := range rows {
+			set := sampleSettings[r%int64(len(sampleSettings))]
+			temperature[r], topK[r], positions[r] = float64(float32(set.temperature)), float64(set.topK), float64(r*r)
+			topP[r], minP[r] = float64(float32(set.topP)), float64(float32(set.minP))
+			seeds[r] = decided(ref.Row{
+				Logits: logits[r*v : (r+1)*v], Temperature: temperature[r], TopP: topP[r], MinP: minP[r], TopK: int(set.topK), Position: uint64(r * r),
+			})
+		}
+		a := kernels.SampleArgs{
+			Tokens: p.RowsOut("tokens", w, exact, kernels.I32, rows), LogProbs: p.RowsOut("logprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows),
+			Logits: p.RowsPut("logits", w, d, logits, rows, v), Temperature: p.RowsPut("temperature", w, kernels.F32, temperature, rows),
+			TopK: p.RowsPut("topk", w, kernels.I32, topK, rows), TopP: p.RowsPut("topp", w, kernels.F32, topP, rows),
+			MinP: p.RowsPut("minp", w, kernels.F32, minP, rows), Seeds: p.RowsPut("seeds", w, kernels.I64, seeds, rows),
+			Positions: p.RowsPut("positions", w, kernels.I64, positions, rows),
+		}
+		if top > 0 {
+			a.TopTokens = p.RowsOut("toptokens", w, exact, kernels.I32, rows, top)
+			a.TopLogProbs = p.RowsOut("toplogprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows, top)
+		}
+		a.Work = p.Work(p.B.SamplePlan(a))
+		p.B.Sample(a)
+	}}
+}
+
+// decided returns the first seed with which a row's token stays the same whatever a float32 computation rounds. Where the cut
+// itself is near, no seed helps: then the last one tried is taken and the row's top-p moves the cut elsewhere.
+func decided(r ref.Row) float64 {
+	for seed := range uint64(50) {
+		r.Seed = seed<<33 + seed + 1
+		if _, margin := ref.SampleRow(r); margin > 1e-4 {
+			break
+		}
+	}
+	return float64(r.Seed)
+}
+
+func sampleFailures() []Failure {
+	var out []Failure
+	for name, bad := range map[string]float64{"NaN": nan, "no finite logit": -inf} {
+		out = append(out, Failure{Op: "Sample", Name: name, Want: []string{"sample", "1"}, Run: func(p *Probe) {
+			logits := p.values("logits", 15)
+			if logits[7] = bad; bad != bad {
+				logits[8] = 1
+			} else {
+				fillRows(logits, 5, bad, 1)
+			}
+			a := kernels.SampleArgs{
+				Tokens: p.Out("tokens", exact, kernels.I32, 3), LogProbs: p.Out("logprobs", exact, kernels.F32, 3),
+				Logits: p.Put("logits", kernels.F32, logits, 3, 5), Temperature: p.In("temperature", kernels.F32, 3),
+				TopK: p.Ints("topk", 0, 0, 0), TopP: p.Put("topp", kernels.F32, make([]float64, 3), 3),
+				MinP: p.Put("minp", kernels.F32, make([]float64, 3), 3), Seeds: p.Longs("seeds", 1, 2, 3), Positions: p.Longs("positions", 1, 2, 3),
+			}
+			a.Temperature = p.Put("heat", kernels.F32, []float64{1, 0, 1}, 3)
+			a.Work = p.Work(p.B.SamplePlan(a))
+			p.B.Sample(a)
+		}})
+	}
+	return out
+}
