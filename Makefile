@@ -1,19 +1,76 @@
-# Primer's targets. `make help` lists them. Everything builds with the plain go command once
-# `make setup` has run; no target sets a variable that a build needs.
+# Primer's targets; `make help` lists them. Once `make setup` has run, everything builds with the
+# plain go command: no target sets a variable that a build needs.
 
-GO   ?= go
-SEED ?= 1
+GO      ?= go
+SEED    ?= 1
+PYTHON  ?= python3
+VENV    := .venv-peers
+PACKAGES = ./...
+# Packages with C in them: what AddressSanitizer has to look at.
+CGO_PACKAGES = $(shell $(GO) list -f '{{if .CgoFiles}}{{.ImportPath}}{{end}}' ./...)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## check tools, build the tokenizer's library (once)
+setup: ## check the tools, install or name what is missing, build the tokenizer's library (once)
 	@$(GO) run ./cmd/setup
 
-quickstart: setup ## the whole method on the sample, about five minutes: make quickstart SEED=n
+quickstart: setup ## the whole method on the sample, in about five minutes: make quickstart SEED=n
 	$(GO) run ./cmd/quickstart --seed $(SEED)
 
-.PHONY: quickstart
+quickstart-seeds: setup ## the quickstart with seeds 1 to 5
+	@set -e; for seed in 1 2 3 4 5; do $(MAKE) --no-print-directory quickstart SEED=$$seed; done
+
+test: setup lint ## what everybody runs: lint, the fast tests, a module that embeds Primer
+	$(GO) test $(PACKAGES)
+	$(GO) test -tags outside -run Outside -count 1 -v ./internal/setup
+
+# With TESTED=1 it leaves out `make test`, for a caller that has just run it.
+test-all: $(if $(TESTED),setup,test) test-slow test-race test-asan tsan test-python ## make test, then slow tests, sanitizers and Python peers
+
+test-slow: setup # the tests that only test-all runs
+	$(GO) test -tags slow -timeout 30m $(PACKAGES)
+
+test-race: setup # Go's race detector
+	$(GO) test -race -timeout 30m $(PACKAGES)
+
+test-asan: setup # AddressSanitizer, with leaks, on the packages that have C
+	$(GO) test -asan -timeout 30m $(CGO_PACKAGES)
+
+tsan: # kernels and thread team in plain C under ThreadSanitizer, which Go's detector does not see
+	$(MAKE) -C kernels/cpu/tsan
+
+test-python: setup peers # folders that Primer writes, loaded by transformers
+	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -tags slow -run 'Transformers|Python' -count 1 -v ./model/hf ./tokenizer
+
+bench-peers: setup $(VENV)/bench-pins ## end-to-end speed beside PyTorch and llama.cpp, in one run
+	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/speed
+
+# The peers' virtual environment, made anew when its pins change.
+peers: $(VENV)/pins
+$(VENV)/pins: tools/peers/requirements.txt
+	@$(GO) run ./cmd/setup -for python
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	cp $< $@
+$(VENV)/bench-pins: tools/peers/bench.txt $(VENV)/pins
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	cp $< $@
+
+lint: setup ## go vet, gofmt and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet $(PACKAGES)
+	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+
+fmt: ## format the Go code
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')
+
+clean: ## remove what was built and run here, the library in the user's cache stays
+	rm -rf tokenizer/lib $(VENV) bin runs
+
+.PHONY: help setup quickstart quickstart-seeds test test-all test-slow test-race test-asan tsan test-python \
+	bench-peers peers lint fmt clean
