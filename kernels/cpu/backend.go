@@ -23,9 +23,10 @@ type Options struct {
 
 // Backend is the CPU with its queue and its threads.
 type Backend struct {
-	queue  sync.Mutex // guards the team's host side; held for the time of a call
-	team   *C.team
-	memory memory
+	queue   sync.Mutex // guards the team's host side; held for the time of a call
+	team    *C.team
+	threads int
+	memory  memory
 }
 
 // Open starts the threads.
@@ -41,7 +42,7 @@ func Open(opt Options) (*Backend, error) {
 	if t == nil {
 		return nil, fmt.Errorf("cpu: cannot start %d threads: %w", n, err)
 	}
-	return &Backend{team: t, memory: memory{live: map[*kernels.Memory]bool{}}}, nil
+	return &Backend{team: t, threads: n, memory: memory{live: map[*kernels.Memory]bool{}}}, nil
 }
 
 // Name is "cpu".
