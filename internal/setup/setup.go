@@ -129,23 +129,47 @@ func (e env) setupOutside(ctx context.Context, want archive) error {
 }
 
 // addLinkDir returns the flags with -L for dir, which stands there once however often setup runs;
-// folders of earlier versions of the library are dropped.
+// folders of earlier builds of the library are dropped.
 func addLinkDir(flags, dir string) string {
-	mark := filepath.Join("primer", cacheName) // our own folders end in primer/tokenizers-v…/<key>
+	ours := string(filepath.Separator) + filepath.Join("primer", "tokenizers-v")
 	var kept []string
-	for _, f := range strings.Fields(flags) {
-		ours := strings.HasPrefix(strings.Trim(f, `"`), "-L") && strings.Contains(f, string(filepath.Separator)+mark)
-		if !ours {
-			kept = append(kept, f)
+	for _, f := range splitFlags(flags) {
+		if !strings.HasPrefix(f, "-L") || !strings.Contains(f, ours) {
+			kept = append(kept, quoteFlag(f))
 		}
 	}
-	flag := "-L" + dir
-	if strings.ContainsAny(flag, " \t") {
-		// The go command splits the value at blanks unless a whole flag is quoted. Splitting and
-		// joining at blanks would tear such flags, so they are kept as they stand.
-		return strings.TrimSpace(strings.ReplaceAll(flags, `"`+flag+`"`, "")) + ` "` + flag + `"`
+	return strings.Join(append(kept, quoteFlag("-L"+dir)), " ")
+}
+
+// splitFlags splits a value of CGO_LDFLAGS as the go command does: at blanks, where a flag that
+// begins with a quote goes up to the next such quote.
+func splitFlags(s string) (flags []string) {
+	for {
+		s = strings.TrimLeft(s, " \t\r\n")
+		if s == "" {
+			return flags
+		}
+		until := " \t\r\n"
+		if s[0] == '"' || s[0] == '\'' {
+			until, s = s[:1], s[1:]
+		}
+		end := strings.IndexAny(s, until)
+		if end < 0 {
+			return append(flags, s)
+		}
+		flags, s = append(flags, s[:end]), s[end+1:]
 	}
-	return strings.Join(append(kept, flag), " ")
+}
+
+// quoteFlag quotes a flag for CGO_LDFLAGS when it has blanks.
+func quoteFlag(f string) string {
+	switch {
+	case !strings.ContainsAny(f, " \t\r\n'\""):
+		return f
+	case strings.Contains(f, `"`):
+		return "'" + f + "'"
+	}
+	return `"` + f + `"`
 }
 
 // shellQuote quotes s for a POSIX shell.
