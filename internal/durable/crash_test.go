@@ -54,7 +54,7 @@ func TestRemovedFsyncIsCaught(t *testing.T) {
 		e, err := explore(3, 40, func(op crashfs.Op) error {
 			if removed(op) {
 				left++
-				return crashfs.Skip
+				return crashfs.ErrSkip
 			}
 			return nil
 		})

@@ -33,7 +33,7 @@ func TestEverySingleFsyncIsNeeded(t *testing.T) {
 				return nil
 			}
 			left = op
-			return crashfs.Skip
+			return crashfs.ErrSkip
 		})
 		switch {
 		case err != nil:

@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"sync"
+	"sync/atomic"
 )
 
 // VerifyDir compares a committed folder with its manifest: every file there, of its size and sha256, and nothing else. A
@@ -39,18 +41,54 @@ func VerifyDir(fsys FS, dir string) error {
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(m.Files))
-	for name := range m.Files {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names { // after the sizes, which cost nothing
-		if err := verifyFile(fsys, dir, name, m.Files[name]); err != nil {
-			return err
-		}
+	if err := verifyFiles(fsys, dir, m); err != nil { // after the sizes, which cost nothing
+		return err
 	}
 	if found != len(m.Files) {
 		return fmt.Errorf("%s: %w: the folder changed while it was read", dir, ErrDamaged)
+	}
+	return nil
+}
+
+// verifyParallel is the size of a folder, in bytes, from which its files are hashed side by side.
+const verifyParallel = 32 << 20
+
+// verifyFiles hashes all files and tells the first, in order of names, that differs.
+func verifyFiles(fsys FS, dir string, m Manifest) error {
+	names := make([]string, 0, len(m.Files))
+	total := int64(0)
+	for name, sum := range m.Files {
+		names = append(names, name)
+		total += sum.Bytes
+	}
+	sort.Strings(names)
+	workers := 1
+	if total >= verifyParallel {
+		workers = min(runtime.GOMAXPROCS(0), len(names))
+	}
+	if workers == 1 {
+		for _, name := range names {
+			if err := verifyFile(fsys, dir, name, m.Files[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, len(names))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				errs[i] = verifyFile(fsys, dir, names[i], m.Files[names[i]])
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

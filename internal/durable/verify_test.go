@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,5 +104,29 @@ func TestVerifyRefuses(t *testing.T) {
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), filepath.FromSlash(c.text)) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Large folders are hashed side by side; the first damaged file by name is told.
+func TestVerifyLargeFolder(t *testing.T) {
+	disk := crashfs.New()
+	large := make([]byte, 12<<20)
+	err := durable.CommitDir(disk, "d", func(tmp *durable.Dir) error {
+		for _, name := range []string{"a", "b", "c"} {
+			err := tmp.WriteFile(name, func(w io.Writer) error { _, err := w.Write(large); return err })
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, durable.VerifyDir(disk, "d")); err != nil {
+		t.Fatal(err)
+	}
+	large[7<<20] = 1
+	overwrite(t, disk, "d/c", large)
+	overwrite(t, disk, "d/b", large)
+	if err := durable.VerifyDir(disk, "d"); !errors.Is(err, durable.ErrDamaged) || !strings.HasPrefix(err.Error(), filepath.Join("d", "b")) {
+		t.Error(err)
 	}
 }

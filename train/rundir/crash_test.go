@@ -168,7 +168,7 @@ func TestRemovedFsyncIsCaught(t *testing.T) {
 		e, err := explore(12, func(op crashfs.Op) error {
 			if removed(op) {
 				left++
-				return crashfs.Skip
+				return crashfs.ErrSkip
 			}
 			return nil
 		})

@@ -166,7 +166,7 @@ func TestWrap(t *testing.T) {
 	if n, err := file.Write([]byte("12345678")); n != 4 || !errors.Is(err, syscall.ENOSPC) || text(t, f, "a") != "1234" {
 		t.Errorf("%d, %v", n, err)
 	}
-	fault = Skip
+	fault = ErrSkip
 	must(t, file.Sync())
 	if f.Settled() {
 		t.Error("a skipped sync synced")

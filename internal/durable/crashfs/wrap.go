@@ -29,8 +29,8 @@ func (o Op) Changes() bool {
 }
 
 var (
-	// Skip, from Hooks.Before, leaves the operation out and reports success: a removed fsync.
-	Skip = errors.New("skip this operation")
+	// ErrSkip, from Hooks.Before, leaves the operation out and reports success: a removed fsync.
+	ErrSkip = errors.New("skip this operation")
 	// errHalf marks a write that writes half of its bytes before it fails.
 	errHalf = errors.New("half of the bytes were written")
 )
@@ -60,7 +60,7 @@ func (w *wrapped) do(kind, path string, run func() error) error {
 	defer w.mu.Unlock()
 	op := Op{kind, path}
 	if w.hooks.Before != nil {
-		if err := w.hooks.Before(op); errors.Is(err, Skip) {
+		if err := w.hooks.Before(op); errors.Is(err, ErrSkip) {
 			return nil
 		} else if err != nil {
 			return &fs.PathError{Op: kind, Path: path, Err: err}
