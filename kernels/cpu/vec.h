@@ -25,9 +25,7 @@
 #define VEC_CAT(a, b) VEC_CAT2(a, b)
 #define FN(name) VEC_CAT(name, ISA)
 #define INL static inline __attribute__((always_inline, unused))
-
-// dtype codes, equal to kernels.DType
-enum { DT_F32 = 1, DT_BF16 = 2, DT_F16 = 3 };
+#define SHARED static __attribute__((unused)) // of a body that several ops include
 
 static inline int64_t vec_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t vec_max(int64_t a, int64_t b) { return a > b ? a : b; }

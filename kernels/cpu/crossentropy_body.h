@@ -1,0 +1,104 @@
+// Cross-entropy for one instruction set; see crossentropy.c.
+
+typedef struct {
+	double sum;    // Σ exp(x − base)
+	float max, base; // base: max, or 0 where no logit is above −inf
+	int64_t chunk; // where the first maximum lies
+} FN(ce_stats);
+
+// ce_ld reads k logits; lanes past them are −inf.
+INL vf FN(ce_ld)(const char *x, int64_t i, int64_t k, int t)
+{
+	vf v = v_ld(x, i, k, t);
+	if (k == W)
+		return v;
+	return v_sel((vi)(v_iota() < (uint32_t)k), v, v_set1(-INFINITY));
+}
+
+INL void FN(ce_chunk)(FN(ce_stats) * s, const char *x, int64_t from, int64_t to, int t)
+{
+	vf m = v_set1(-INFINITY), m2 = m;
+	int64_t i = from;
+	for (; i + 2 * W <= to; i += 2 * W) {
+		m = v_max(FN(ce_ld)(x, i, W, t), m);
+		m2 = v_max(FN(ce_ld)(x, i + W, W, t), m2);
+	}
+	for (; i < to; i += W)
+		m = v_max(FN(ce_ld)(x, i, vec_min(W, to - i), t), m);
+	float top = v_hmax(v_max(m, m2));
+	if (top > s->max) {
+		s->sum *= exp((double)s->max - (double)top);
+		s->max = s->base = top;
+		s->chunk = from;
+	}
+	vf base = v_set1(s->base), sum = v_set1(0), sum2 = sum;
+	for (i = from; i + 2 * W <= to; i += 2 * W) {
+		sum += v_exp(FN(ce_ld)(x, i, W, t) - base);
+		sum2 += v_exp(FN(ce_ld)(x, i + W, W, t) - base);
+	}
+	for (; i < to; i += W)
+		sum += v_exp(FN(ce_ld)(x, i, vec_min(W, to - i), t) - base);
+	s->sum += v_sum(sum + sum2);
+}
+
+INL void FN(ce_gradient)(char *x, int64_t v, float base, float factor, int t)
+{
+	vf b = v_set1(base), f = v_set1(factor);
+	int64_t i = 0;
+	for (; i + W <= v; i += W)
+		v_st(x, i, W, v_exp(v_ld(x, i, W, t) - b) * f, t);
+	if (i < v)
+		v_st(x, i, v - i, v_exp(v_ld(x, i, v - i, t) - b) * f, t);
+}
+
+// ce_first returns the first logit that equals the maximum; a leading NaN, which nothing exceeds, is its own maximum.
+static int32_t FN(ce_first)(const FN(ce_stats) * s, const char *x, int64_t v, int t)
+{
+	float first = ld1(x, 0, t);
+	if (first != first)
+		return 0;
+	int64_t i = s->chunk;
+	while (i < v && ld1(x, i, t) != s->max)
+		i++;
+	return i < v ? (int32_t)i : 0;
+}
+
+INL void FN(ce_row)(const crossentropy_args *a, int64_t n, int64_t target, int t)
+{
+	char *x = (char *)a->logits + n * a->vocab * dt_size(t);
+	FN(ce_stats) s = {.max = -INFINITY};
+	for (int64_t i = 0; i < a->vocab; i += CE_CHUNK)
+		FN(ce_chunk)(&s, x, i, vec_min(a->vocab, i + CE_CHUNK), t);
+	float right = ld1(x, target, t);
+	((float *)a->loss)[n] = (float)((double)s.base + log(s.sum) - (double)right);
+	if (a->argmax)
+		((int32_t *)a->argmax)[n] = FN(ce_first)(&s, x, a->vocab, t);
+	if (!a->gradient)
+		return;
+	double scale = *(const float *)a->scale, p = exp((double)right - (double)s.base) / s.sum;
+	FN(ce_gradient)(x, a->vocab, s.base, (float)(scale / s.sum), t);
+	st1(x, target, (float)(scale * (p - 1.0)), t);
+}
+
+void FN(primer_crossentropy)(worker *w, const void *args)
+{
+	const crossentropy_args *a = args;
+	int64_t from, to, grain = vec_max(1, 4096 / a->vocab);
+	while (team_claim(w, 0, a->rows, grain, &from, &to))
+		for (int64_t n = from; n < to; n++) {
+			int64_t target = ((const int32_t *)a->targets)[n];
+			if (a->mask && !((const uint8_t *)a->mask)[n]) {
+				((float *)a->loss)[n] = 0;
+				if (a->argmax)
+					((int32_t *)a->argmax)[n] = -1;
+				if (a->gradient)
+					memset((char *)a->logits + n * a->vocab * dt_size(a->type), 0, (size_t)(a->vocab * dt_size(a->type)));
+			} else if (target < 0 || target >= a->vocab) {
+				team_fail(w, "cross_entropy", "row %lld: target %lld outside [0,%lld)", (long long)n, (long long)target, (long long)a->vocab);
+			} else if (a->type == DT_BF16) {
+				FN(ce_row)(a, n, target, DT_BF16);
+			} else {
+				FN(ce_row)(a, n, target, DT_F32);
+			}
+		}
+}
