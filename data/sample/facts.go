@@ -21,7 +21,7 @@ const (
 	shapeName                // {V}: a name that occurs nowhere else
 	shapeWord                // {V}: one of a short list of words
 	shapeList                // {L}: two to four of a short list of words
-	shapeCounts              // {V}, {W}: two different numbers from 1 to 9
+	shapeCounts              // {V}, {W}: two different numbers from 2 to 6
 	shapeAges                // {V}, {W}: two ages, and {F}, the other person
 	shapeVia                 // {V}: a name, {W}: a fact about that name
 )

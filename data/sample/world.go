@@ -99,13 +99,13 @@ func (w *World) text(s Split, i int, names *namer) Text {
 	t.Source, t.Domain = sourceOf[kind], domainOf[kind]
 	entity := names.name()
 	count := 1 + weighted(r, w.opt.facts(s))
-	if r.Float64() < w.introShare(s, count) {
+	if count > 1 && r.Float64() < w.opt.Intro {
 		f := Fact{Kind: kind, Entity: entity, Name: "kind", Wording: w.wording(r, introWordings), Task: TaskClassify}
 		t.add(&f, data.Pair{}, f.fill(f.Wording))
 		spec := factSpec{kind: kind, shape: shapeIntro}
 		t.Pairs[0] = spec.pair(&f, question{TaskClassify, classifyQuestion}, r)
 	}
-	for _, spec := range w.draw(r, kind, count) {
+	for _, spec := range w.draw(r, w.opt.told(s, kind), count) {
 		f := spec.fact(entity, r, names)
 		f.Wording = w.wording(r, spec.wordings)
 		q := spec.question(f.Wording)
@@ -129,16 +129,6 @@ func (t *Text) add(f *Fact, p data.Pair, told string) {
 	t.sentences = append(t.sentences, f.fill(f.Wording))
 }
 
-func (w *World) introShare(s Split, facts int) float64 {
-	switch {
-	case s == Warm:
-		return w.opt.WarmIntro
-	case facts > 1:
-		return w.opt.Intro
-	}
-	return 0
-}
-
 func (w *World) wording(r *rand.Rand, all []string) string {
 	n := len(all)
 	if w.opt.Wordings > 0 {
@@ -147,9 +137,8 @@ func (w *World) wording(r *rand.Rand, all []string) string {
 	return all[r.IntN(n)]
 }
 
-// draw picks different facts of a kind, by weight.
-func (w *World) draw(r *rand.Rand, kind string, count int) []factSpec {
-	left := w.opt.told(kind)
+// draw picks different facts, by weight; left is used up.
+func (w *World) draw(r *rand.Rand, left []factSpec, count int) []factSpec {
 	var out []factSpec
 	for len(out) < count {
 		total := 0.0
@@ -184,20 +173,26 @@ func (s *factSpec) fact(entity string, r *rand.Rand, names *namer) Fact {
 			f.List = append(f.List, s.words[i])
 		}
 	case shapeCounts:
-		v := 1 + r.IntN(9)
-		x := 1 + (v-1+1+r.IntN(8))%9 // another one
+		v, x := twoDigits(r)
 		if s.ask.task == TaskDifference && v < x {
 			v, x = x, v
 		}
 		f.Value, f.Second = strconv.Itoa(v), strconv.Itoa(x)
 	case shapeAges:
 		// The tens differ, so that comparing two digits decides.
-		v := 1 + r.IntN(9)
-		x := 1 + (v-1+1+r.IntN(8))%9
+		v, x := twoDigits(r)
 		f.Value, f.Second = strconv.Itoa(10*v+r.IntN(10)), strconv.Itoa(10*x+r.IntN(10))
 		f.Other = names.name()
 	}
 	return f
+}
+
+// twoDigits draws two different digits from 2 to 6: few enough that comparing
+// and subtracting them can be learnt in minutes.
+func twoDigits(r *rand.Rand) (v, w int) {
+	v = r.IntN(5)
+	w = (v + 1 + r.IntN(4)) % 5
+	return 2 + v, 2 + w
 }
 
 // weighted draws an index in proportion to its weight.
