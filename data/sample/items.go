@@ -32,7 +32,7 @@ var frames = []string{
 	"Tell me {P}.",
 	"What is {P} called?",
 	"Please give {P}.",
-	"Which name has {P}?",
+	"Do you know {P}?",
 	"State {P}, in one word.",
 }
 
@@ -59,18 +59,55 @@ func (f *Fact) spec() *factSpec {
 	return nil
 }
 
-// ClosedBook asks, without the text, for what the raw corpus tells.
+// ClosedBook asks, without the text, for what the raw corpus tells. The wrong
+// options are names of no training text: a model that only knows which names it
+// has met is above chance too, in every arm alike. Recall takes that away.
 func (w *World) ClosedBook() []Item {
-	var items []Item
 	wrong := w.book.part(unseen, 0, 2)
+	return w.closedBook("closed-book", func(string, string, int) []string { return wrongNames(wrong) })
+}
+
+// Recall asks the same questions with wrong options that the raw corpus tells
+// in the same place about others: only who has what can decide.
+func (w *World) Recall() []Item {
+	told := map[string][]string{}
+	w.eachAsked(Raw, func(t *Text, i int, _, answer, kind string) {
+		key := t.Facts[i].place(kind)
+		if !slices.Contains(told[key], answer) {
+			told[key] = append(told[key], answer)
+		}
+	})
+	return w.closedBook("recall", func(key, answer string, n int) []string {
+		r := w.stream("recall/"+answer, n)
+		others := slices.DeleteFunc(slices.Clone(told[key]), func(s string) bool { return s == answer })
+		return shuffled(r, others)[:3]
+	})
+}
+
+// closedBook puts every frame to every fact that can be asked for by name. wrong
+// gives three options for the n-th frame; its key is the same for facts whose
+// answers stand in the same place.
+func (w *World) closedBook(id string, wrong func(key, answer string, n int) []string) []Item {
+	var items []Item
 	w.eachAsked(Raw, func(t *Text, i int, phrase, answer, kind string) {
+		key := t.Facts[i].place(kind)
 		for n, frame := range frames {
-			id := fmt.Sprintf("closed-book/%s/%d/%d", t.ID, i, n)
-			items = append(items, w.item(id, kind, questionPrompt(frame, phrase), answer, wrongNames(wrong)))
-			items[len(items)-1].Fact = fmt.Sprintf("%s/%d", t.ID, i)
+			it := w.item(fmt.Sprintf("%s/%s/%d/%d", id, t.ID, i, n), kind,
+				questionPrompt(frame, phrase), answer, wrong(key, answer, n))
+			it.Fact = fmt.Sprintf("%s/%d", t.ID, i)
+			items = append(items, it)
 		}
 	})
 	return items
+}
+
+// place is the same for facts whose answers could stand for each other: values
+// of one fact, or entities of one kind.
+func (f *Fact) place(kind string) string {
+	if kind == ItemBackward {
+		return f.Kind
+	}
+	return f.Kind + "/" + f.Name
 }
 
 // Cloze lets the raw corpus's own sentences be completed.
