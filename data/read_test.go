@@ -118,6 +118,7 @@ func TestRefusedInput(t *testing.T) {
 	gz := pack(t, ".gz", []byte(strings.Repeat("{\"text\":\"some words here\"}\n", 3000)), true)
 	zs := pack(t, ".zst", []byte(strings.Repeat("{\"text\":\"some words here\"}\n", 3000)), true)
 	bomb := bytes.Repeat([]byte("\n"), 64<<20)
+	member := pack(t, ".gz", nil, true)
 	for _, c := range []struct {
 		name, content string
 		want          error
@@ -134,6 +135,8 @@ func TestRefusedInput(t *testing.T) {
 		{"not.jsonl.gz", "hello hello", ErrStream, "not.jsonl.gz"},
 		{"bomb.jsonl.gz", pack(t, ".gz", bomb, true), ErrLimit, "200 bytes out"},
 		{"bomb.jsonl.zst", pack(t, ".zst", bomb, true), ErrLimit, "200 bytes out"},
+		{"members.txt.gz", strings.Repeat(member, 100_000), ErrEmpty, ""},
+		{"nested.jsonl.gz.gz", gz, ErrFormat, ".jsonl"},
 		{"wide.txt", "\xff\xfea\x00", nil, "UTF-16"},
 	} {
 		p := write(t, dir, c.name, c.content)

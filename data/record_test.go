@@ -13,7 +13,7 @@ import (
 func TestRoundTripKeepsUnknownFields(t *testing.T) {
 	in := `{"id":"c","examples":[{"id":"e","text":"a \"b\"\n\t\u0001 é","title":"t","source":"s","domain":"d",` +
 		`"pairs":[{"instruction":"i","response":"r","options":["r","q"],"thought":"h","scores":{"a":0.5,"b":-1e-7},"x":[1,{"k":null}]}],` +
-		`"meta":{"b":1,"a":2}}],"round":2}`
+		`"meta":{"b":1,"a":2}}],"a0":1,"b0":2,"c0":3,"d0":4,"round":2}`
 	c, err := DecodeChain([]byte(in), "")
 	if err != nil {
 		t.Fatal(err)

@@ -219,6 +219,10 @@ func TestHostileFields(t *testing.T) {
 			t.Errorf("case %d: %v", i, err)
 		}
 	}
+	hole := slices.Concat(good[:n-footerSize], make([]byte, 8), good[n-footerSize:])
+	if _, err := view(hole); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a hole before the footer: %v", err)
+	}
 	for cut := range n {
 		if _, err := view(good[:cut]); !errors.Is(err, ErrDamaged) {
 			t.Errorf("cut to %d bytes: %v", cut, err)

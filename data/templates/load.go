@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -41,14 +42,16 @@ type Set struct {
 	none     map[string]bool // the none-phrases, folded
 }
 
-// Default is the embedded set.
-func Default() *Set {
+// Default is the embedded set, parsed once.
+func Default() *Set { return defaultSet() }
+
+var defaultSet = sync.OnceValue(func() *Set {
 	s, err := Load()
 	if err != nil {
 		panic("templates: the embedded files are bad: " + err.Error())
 	}
 	return s
-}
+})
 
 // Load gives the embedded set with the entries of the files added.
 func Load(paths ...string) (*Set, error) {

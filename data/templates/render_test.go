@@ -14,6 +14,15 @@ import (
 
 var set = Default()
 
+// fresh is the same set, parsed again.
+var fresh = func() *Set {
+	s, err := Load()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
+
 func TestFamiliesHaveAFirstDozen(t *testing.T) {
 	for _, name := range Families() {
 		r := rules[name]
@@ -139,7 +148,7 @@ func checkAnswer(t *rapid.T, r *Rendered, i, j int, p *data.Pair) {
 func TestRenderIsAFunctionOfChainAndSeed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, seed := genChain().Draw(t, "chain"), rapid.Uint64().Draw(t, "seed")
-		a, b := set.Render(&c, seed), Default().Render(&c, seed)
+		a, b := set.Render(&c, seed), fresh.Render(&c, seed)
 		if a.Text != b.Text || !reflect.DeepEqual(a.Spans, b.Spans) {
 			t.Fatalf("two texts of one chain:\n%s\n---\n%s", a.Text, b.Text)
 		}
@@ -254,41 +263,6 @@ func TestAnswersThatAreNoOption(t *testing.T) {
 				t.Fatalf("none-phrase %q", r.Text[s.Start:s.End])
 			}
 		}
-	}
-}
-
-// Goldens: what three chains look like; to be read when templates change on purpose.
-func TestRenderedByHand(t *testing.T) {
-	c := data.Chain{ID: "demo", Examples: []data.Example{
-		{Document: data.Document{Text: "Iron rusts."}, Pairs: []data.Pair{{Instruction: "Does iron rust?", Options: []string{"yes", "no"}, Response: "yes"}}},
-		{Document: data.Document{Text: "Gold does not."}},
-	}}
-	w := &writer{set: set}
-	kept := w.keep(&c)
-	kept[0].pairs[0].options, kept[0].pairs[0].answer = []string{"no", "yes"}, 1
-	w.choice = set.choose(drawsOf(1, &c), false)
-	force := func(family, text string) {
-		for i := range set.families[family].entries {
-			if e := &set.families[family].entries[i]; e.text == text {
-				w.choice.picked[family] = e
-				return
-			}
-		}
-		t.Fatalf("%s has no %q", family, text)
-	}
-	w.choice.layout, w.choice.pairsFirst, w.choice.bridged = Classic, false, true
-	force("wrapper.presence", "joined")
-	force("wrapper.joined", "Passage:\n{text}\n\n{pairs}")
-	force("bridge.phrase", "Tasks:")
-	force("options.heading", "Choices:")
-	force("options.item", "{a}{end} {option}")
-	force("options.end", ").")
-	force("options.join", "\n")
-	force("pair.options", "Q: {instruction}\n{options}\nA: {response}")
-	w.example(&kept[0])
-	want := "Passage:\nIron rusts.\n\nTasks:\nQ: Does iron rust?\nChoices:\na). no\nb). yes\nA: b)."
-	if w.b.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", w.b.String(), want)
 	}
 }
 
