@@ -329,6 +329,10 @@ func TestRaggedGivesWholeUnits(t *testing.T) {
 			}
 		}
 		count++
+		skipped := m.Stream()
+		if err := skipped.SkipRagged(30, count); err != nil || !reflect.DeepEqual(skipped.State(), s.State()) {
+			t.Fatalf("skipping %d batches stands elsewhere: %v", count, err)
+		}
 	}
 	if n, err := m.CountRagged(30); n != count || err != nil {
 		t.Errorf("CountRagged %d, %v; there were %d", n, err, count)

@@ -11,43 +11,58 @@ import (
 // most tokens inputs in all; then io.EOF. A unit of n tokens gives n-1 inputs: its
 // last token is only a target. Units of fewer than two tokens train nothing and
 // are passed over. The budget ends the stream before the unit that would exceed it.
+//
+// A stream gives packed rows or ragged batches, not both.
 func (s *Stream) NextRagged(tokens int) (*data.Batch, error) {
 	b := &data.Batch{Sample: s.cur.docs, CuLens: []int32{0}}
-	for {
-		next, p, err := s.peek(tokens)
-		if err == io.EOF && len(b.Tokens) > 0 {
-			return b, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(b.Tokens)+p.n-1 > tokens {
-			return b, nil
-		}
-		if err := s.m.add(b, p); err != nil {
-			return nil, err
-		}
-		s.cur = next
+	if err := s.ragged(tokens, func(p piece) error { return s.m.add(b, p) }); err != nil {
+		return nil, err
 	}
+	return b, nil
+}
+
+// SkipRagged passes over n batches without reading their tokens, as a rank does
+// with the batches of the others; io.EOF where there are fewer.
+func (s *Stream) SkipRagged(tokens int, n int64) error {
+	for range n {
+		if err := s.ragged(tokens, func(piece) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CountRagged tells how many batches NextRagged gives from the front, by walking
 // over the lengths: what a schedule needs to know.
 func (m *Mixture) CountRagged(tokens int) (batches int64, err error) {
-	s, held := m.Stream(), 0
+	s := m.Stream()
 	for {
-		next, p, err := s.peek(tokens)
-		if err == io.EOF {
-			if held > 0 {
-				batches++
-			}
+		switch err := s.SkipRagged(tokens, 1); err {
+		case nil:
+			batches++
+		case io.EOF:
 			return batches, nil
-		}
-		if err != nil {
+		default:
 			return 0, err
 		}
+	}
+}
+
+// ragged moves over the documents of one batch and hands each to add.
+func (s *Stream) ragged(tokens int, add func(piece) error) error {
+	for held := 0; ; {
+		next, p, err := s.peek(tokens)
+		if err == io.EOF && held > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		if held > 0 && held+p.n-1 > tokens {
-			batches, held = batches+1, 0
+			return nil
+		}
+		if err := add(p); err != nil {
+			return err
 		}
 		held += p.n - 1
 		s.cur = next
