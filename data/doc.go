@@ -12,7 +12,8 @@
 //   - invalid UTF-8 becomes U+FFFD, once per run of bad bytes, and the line is
 //     counted as repaired; with Strict it is an error;
 //   - a lone surrogate escape (\ud800) in a known field becomes U+FFFD;
-//   - a key that stands twice in one object makes the line broken;
+//   - a key that stands twice in a chain, example, document or pair makes the line
+//     broken (inside unknown fields nobody looks);
 //   - null is an absent field; a numeric id is read as its decimal text;
 //   - a broken line is counted with its number and skipped; with Strict it is fatal;
 //   - a stream that ends early, a line over 16 MiB, or more than 200 bytes out for
