@@ -5,7 +5,7 @@
 
 #include "bf16.h"
 
-enum { PACK_PHASE, JOB_PHASE, BLOCK_BYTES = GEMM_KC * GEMM_NC * 4 };
+enum { PACK_PHASE, JOB_PHASE, BLOCK_BYTES = GEMM_KC * GEMM_NC * 4, IN_PLACE_ROWS = 128 };
 _Static_assert(BLOCK_BYTES + (long)GEMM_PAD * 4 <= TEAM_SHARED / 2 + 4096, "a block of B fills half of the shared buffer");
 _Static_assert((GEMM_MC * GEMM_KC + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a job's rows of A fit the scratch");
 
@@ -17,6 +17,7 @@ typedef struct {
 	int words;
 	int64_t kw, kc, nc;     // words of k, in a block; columns in a block
 	int64_t strip;          // rows that go through all blocks of k before the next ones
+	int a_direct, b_direct; // read in place, without packing (of B: the panels that are full)
 	uint32_t *b;            // packed block of B: panels [kc][nr]
 	float *partial;         // [strip, nc]: unfinished chains of a bf16 output; NULL where C itself holds them
 } blocks;
@@ -30,6 +31,12 @@ static int64_t even(int64_t total, int64_t limit, int64_t unit) {
 	return pieces ? ceil_div(ceil_div(total, pieces), unit) * unit : unit;
 }
 
+// in_place reports whether an operand's words can be read where they lie.
+static int in_place(const gemm_operand *x, int64_t k, int words) {
+	if (words == WORD_F32) return x->type == DT_F32;
+	return words == WORD_PAIR && x->type == DT_BF16 && x->ks == 1 && k % 2 == 0;
+}
+
 static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	blocks p = {.g = g, .isa = isa, .words = g->math == DT_BF16 ? isa->words : WORD_F32, .strip = g->m};
 	p.tiles = p.words == WORD_PAIR ? isa->bf16 : isa->f32;
@@ -37,6 +44,10 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	p.kc = even(p.kw, GEMM_KC, 16);
 	p.nc = even(g->n, GEMM_NC, isa->nr);
 	p.b = team_shared(w);
+	// Rows of A that lie a multiple of 2 KiB apart would fight for the same cache lines.
+	p.a_direct = g->a.ks == 1 && in_place(&g->a, g->k, p.words) && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 2048 != 0;
+	// Columns of B are worth packing when many rows use them.
+	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
 	if (g->c_type == DT_BF16 && p.kc < p.kw) {
 		p.partial = (float *)((char *)p.b + TEAM_SHARED / 2 + 4096);
 		int64_t rows = (TEAM_SHARED / 2 - 4096) / 4 / p.nc;
@@ -50,13 +61,20 @@ typedef struct {
 	int64_t m0, m, n0, n, w0, w;
 } place;
 
-// pack_block packs the place's columns of B, shared out panel by panel.
+// words_at is word w of row i of an operand that is read in place.
+static const uint32_t *words_at(const gemm_operand *x, int64_t i, int64_t w) {
+	if (x->type == DT_F32) return (const uint32_t *)x->p + i * x->rs + w * x->ks;
+	return (const uint32_t *)((const uint16_t *)x->p + i * x->rs) + w; // pairs, along k
+}
+
+// pack_block packs the place's columns of B, shared out by panels.
 static void pack_block(worker *w, const blocks *p, const place *at) {
-	const int64_t nr = p->isa->nr, panels = ceil_div(at->n, nr);
+	const int64_t nr = p->isa->nr, first = p->b_direct ? at->n / nr : 0, panels = ceil_div(at->n, nr) - first;
+	const int64_t grain = panels > 16 * w->n ? 8 : panels > 4 * w->n ? 2 : 1;
 	int64_t from, to;
-	while (team_claim(w, PACK_PHASE, panels, panels > 8 * w->n ? 4 : 1, &from, &to)) {
-		for (int64_t j = from; j < to; j++)
-			p->isa->pack_b(p->b + j * nr * at->w, &p->g->b, at->n0 + j * nr, at_most(nr, at->n - j * nr), p->g->k, at->w0, at->w, p->words);
+	while (team_claim(w, PACK_PHASE, panels, grain, &from, &to)) {
+		int64_t n0 = (first + from) * nr, n = at_most((first + to) * nr, at->n) - n0;
+		p->isa->pack_b(p->b + n0 * at->w, &p->g->b, at->n0 + n0, n, p->g->k, at->w0, at->w, p->words);
 	}
 }
 
@@ -87,15 +105,20 @@ static const void *move_on(const void *p, int type, int64_t elements) {
 
 // job runs the register tiles over packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
 static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
-	const int64_t mr = p->isa->mr, nr = p->isa->nr;
-	const gemm_io all = edges(p, at);
+	const int64_t mr = p->isa->mr, nr = p->isa->nr, row = p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w;
+	gemm_io all = edges(p, at);
+	all.a_rs = p->a_direct ? row : 1;
+	all.a_ks = p->a_direct ? 1 : mr;
 	for (int64_t j = j0; j < j1; j++) {
+		const int direct = p->b_direct && (j + 1) * nr <= at->n;
+		const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
+		all.b_ks = direct ? p->g->b.ks : nr;
 		for (int64_t i = 0; i < m; i += mr) {
 			gemm_io io = all;
 			io.in = move_on(all.in, all.in_type, (i0 + i) * all.in_ld + j * nr);
 			io.out = (void *)move_on(all.out, all.out_type, (i0 + i) * all.out_ld + j * nr);
 			io.cols = (int)at_most(nr, at->n - j * nr);
-			p->tiles[at_most(mr, m - i)](at->w, a + i * at->w, p->b + j * nr * at->w, &io);
+			p->tiles[at_most(mr, m - i)](at->w, a + i * row, b, &io);
 		}
 	}
 }
@@ -109,10 +132,11 @@ static void multiply(worker *w, const blocks *p, const place *at) {
 	int64_t packed = -1, from, to;
 	while (team_claim(w, JOB_PHASE, rows * cols, 1, &from, &to)) {
 		int64_t i = from / cols, j = from % cols, m = at_most(mc, at->m - i * mc);
-		for (int64_t r = 0; r < m && i != packed; r += mr)
-			p->isa->pack_a(a + r * at->w, &p->g->a, at->m0 + i * mc + r, at_most(mr, m - r), p->g->k, at->w0, at->w, p->words);
+		const uint32_t *rows_of_a = a;
+		if (p->a_direct) rows_of_a = words_at(&p->g->a, at->m0 + i * mc, at->w0);
+		else if (i != packed) p->isa->pack_a(a, &p->g->a, at->m0 + i * mc, m, p->g->k, at->w0, at->w, p->words);
 		packed = i;
-		job(p, at, a, i * mc, m, j * wide, at_most((j + 1) * wide, panels));
+		job(p, at, rows_of_a, i * mc, m, j * wide, at_most((j + 1) * wide, panels));
 	}
 }
 

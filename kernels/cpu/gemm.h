@@ -47,8 +47,9 @@ typedef struct {
 	int accumulate;
 } gemm_args;
 
-// Where a register tile begins and ends: its start values and its results.
+// Where a register tile finds its operands, its start values and its results.
 typedef struct {
+	int64_t a_rs, a_ks, b_ks; // strides in words; packed panels have 1, mr and nr
 	const void *in; // NULL: zeros; DT_F32/DT_BF16: [rows, cols] with in_ld; in_ld = 0 repeats one row (bias)
 	int64_t in_ld;
 	void *out;
@@ -57,9 +58,10 @@ typedef struct {
 	int cols; // columns that exist, 1 to the tile's
 } gemm_io;
 
-// A register tile over kw words: a is a panel [kw][mr], b a panel [kw][nr].
+// A register tile over kw words: word k of a's row r is a[r·a_rs + k·a_ks], of b's column c b[k·b_ks + c].
 typedef void gemm_tile(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io);
-// Packs rows i0 to i0+rows of an operand, words w0 to w0+kw, as one panel [kw][width]; missing rows become zeros.
+// Packs rows i0 to i0+rows of an operand, words w0 to w0+kw, as panels [kw][width] one after another; the last one's missing
+// rows become zeros.
 typedef void gemm_pack(uint32_t *out, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0, int64_t kw, int words);
 
 // What one instruction set brings.

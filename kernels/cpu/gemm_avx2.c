@@ -58,11 +58,12 @@ static inline __attribute__((always_inline)) void tile(const int rows, int64_t k
 		c0[r] = start8(io->in, io->in_type, r * io->in_ld, io->cols);
 		if (io->cols > 8) c1[r] = start8(io->in, io->in_type, r * io->in_ld + 8, io->cols - 8);
 	}
-	for (int64_t k = 0; k < kw; k++, a += MR, b += NR) {
-		__m256 b0 = _mm256_load_ps((const float *)b), b1 = _mm256_load_ps((const float *)b + 8);
+	const int64_t rs = io->a_rs, ks = io->a_ks, b_ks = io->b_ks;
+	for (int64_t k = 0; k < kw; k++, a += ks, b += b_ks) {
+		__m256 b0 = _mm256_loadu_ps((const float *)b), b1 = _mm256_loadu_ps((const float *)b + 8);
 #pragma GCC unroll 6
 		for (int r = 0; r < rows; r++) {
-			__m256 x = _mm256_broadcast_ss((const float *)a + r);
+			__m256 x = _mm256_broadcast_ss((const float *)a + r * rs);
 			c0[r] = _mm256_fmadd_ps(x, b0, c0[r]);
 			c1[r] = _mm256_fmadd_ps(x, b1, c1[r]);
 		}
@@ -88,11 +89,10 @@ typedef __m256i vec;
 
 static inline vec vec_zero(void) { return _mm256_setzero_si256(); }
 
-// A store of fewer lanes than a vector spills into words that are packed later, or into GEMM_PAD.
-static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) {
-	(void)lanes;
-	_mm256_storeu_si256((__m256i *)p, v);
-}
+// Where a panel is no multiple of 8 words wide, the store spills into words that are packed later, or into GEMM_PAD.
+static inline void vec_store(uint32_t *p, vec v) { _mm256_storeu_si256((__m256i *)p, v); }
+
+static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) { _mm256_maskstore_epi32((int *)p, mask8(lanes), v); }
 
 // vec_transpose turns 8 rows of 8 words.
 static inline void vec_transpose(vec v[8]) {
@@ -127,21 +127,26 @@ static inline vec halves(const gemm_operand *x, int64_t at) {
 	return _mm256_slli_epi32(round_bf16(_mm256_loadu_si256((const __m256i *)((const float *)x->p + at))), 16);
 }
 
-// load_along loads words w to w+steps of row i, for operands whose rows lie along k.
-static inline vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps, int words) {
-	int64_t at = i * x->rs + w;
-	if (steps < VEC || w + VEC > k) return edge_words(x, i, 0, k, w, 1, steps, words);
-	if (words == WORD_SWAPPED) return _mm256_shuffle_epi32(halves(x, at), 0xb1);
+// wide loads 8 neighbouring elements as f32.
+static inline vec wide(const gemm_operand *x, int64_t at) {
 	if (x->type == DT_F32) return _mm256_loadu_si256((const __m256i *)((const float *)x->p + at));
 	return halves(x, at);
 }
 
-// load_across loads word w of rows i to i+have, for operands whose rows are neighbours.
-static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w, int words) {
-	if (words == WORD_SWAPPED && (w ^ 1) >= k) return vec_zero();
-	if (words == WORD_F32 && x->type == DT_F32) return _mm256_maskload_epi32((const int *)x->p + i + w * x->ks, mask8(have));
+// load_along loads words w to w+steps of row i, for operands whose rows lie along k; inside: 8, with all their elements.
+static inline vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps, const int words, const int inside) {
+	int64_t at = i * x->rs + w;
+	if (!inside) return edge_words(x, i, 0, k, w, 1, steps, words);
+	if (words == WORD_SWAPPED) return _mm256_shuffle_epi32(halves(x, at), 0xb1);
+	return wide(x, at);
+}
+
+// load_across loads word w of rows i to i+have, for operands whose rows are neighbours; inside: 8, with all their elements.
+static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w, const int words, const int inside) {
+	if (words == WORD_SWAPPED && !inside && (w ^ 1) >= k) return vec_zero();
+	if (words == WORD_F32 && x->type == DT_F32 && !inside) return _mm256_maskload_epi32((const int *)x->p + i + w * x->ks, mask8(have));
 	if (have < VEC) return edge_words(x, i, 1, k, w, 0, have, words);
-	return halves(x, i + (words == WORD_SWAPPED ? w ^ 1 : w) * x->ks);
+	return words == WORD_SWAPPED ? halves(x, i + (w ^ 1) * x->ks) : wide(x, i + w * x->ks);
 }
 
 #include "gemm_pack_body.h"

@@ -55,14 +55,13 @@ typedef __m512i vec;
 
 static inline vec vec_zero(void) { return _mm512_setzero_si512(); }
 
-// A store of fewer lanes than a vector spills into words that are packed later, or into GEMM_PAD.
-static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) {
-	(void)lanes;
-	_mm512_storeu_si512(p, v);
-}
+// Where a panel is no multiple of 16 words wide, the store spills into words that are packed later, or into GEMM_PAD.
+static inline void vec_store(uint32_t *p, vec v) { _mm512_storeu_si512(p, v); }
+
+static inline void vec_store_lanes(uint32_t *p, vec v, int64_t lanes) { _mm512_mask_storeu_epi32(p, mask16(lanes), v); }
 
 // vec_transpose turns 16 rows of 16 words.
-static inline void vec_transpose(vec v[16]) {
+static inline __attribute__((always_inline)) void vec_transpose(vec v[16]) {
 	vec t[16];
 	for (int i = 0; i < 16; i += 2) {
 		t[i] = _mm512_unpacklo_epi32(v[i], v[i + 1]);
@@ -94,36 +93,34 @@ static inline vec halves(const gemm_operand *x, int64_t at, __mmask16 m) {
 	return round_bf16(_mm512_maskz_loadu_epi32(m, (const float *)x->p + at));
 }
 
-// load_along loads words w to w+steps of row i, for operands whose rows lie along k.
-static inline vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps, int words) {
-	int64_t at = i * x->rs + w;
-	if (words == WORD_F32) {
-		if (x->type == DT_F32) return _mm512_maskz_loadu_epi32(mask16(steps), (const float *)x->p + at);
-		return _mm512_slli_epi32(load16((const uint16_t *)x->p + at, mask16(steps)), 16);
-	}
-	if (words == WORD_SWAPPED) return _mm512_shuffle_epi32(_mm512_slli_epi32(halves(x, at, mask16(k - w < steps ? k - w : steps)), 16), 0xb1);
+// wide loads up to 16 neighbouring elements as f32.
+static inline vec wide(const gemm_operand *x, int64_t at, __mmask16 m) {
+	if (x->type == DT_F32) return _mm512_maskz_loadu_epi32(m, (const float *)x->p + at);
+	return _mm512_slli_epi32(load16((const uint16_t *)x->p + at, m), 16);
+}
+
+// load_along loads words w to w+steps of row i, for operands whose rows lie along k; inside: 16, with all their elements.
+static inline __attribute__((always_inline)) vec FN(load_along)(const gemm_operand *x, int64_t i, int64_t k, int64_t w, int64_t steps,
+                                                                const int words, const int inside) {
+	int64_t at = i * x->rs + w, left = inside ? VEC : k - w < steps ? k - w : steps;
+	if (words == WORD_F32) return wide(x, at, mask16(left));
+	if (words == WORD_SWAPPED) return _mm512_shuffle_epi32(_mm512_slli_epi32(halves(x, at, mask16(left)), 16), 0xb1);
 	at += w;
-	int64_t left = k - 2 * w < 2 * steps ? k - 2 * w : 2 * steps;
-	if (x->type == DT_BF16) {
-		__mmask32 m = left >= 32 ? 0xffffffff : (1u << left) - 1;
-		return _mm512_maskz_loadu_epi16(m, (const uint16_t *)x->p + at);
-	}
+	left = inside ? 2 * VEC : k - 2 * w < 2 * steps ? k - 2 * w : 2 * steps;
+	if (x->type == DT_BF16) return _mm512_maskz_loadu_epi16(left >= 32 ? 0xffffffff : (1u << left) - 1, (const uint16_t *)x->p + at);
 	__m256i low = _mm512_cvtepi32_epi16(halves(x, at, mask16(left)));
 	__m256i high = _mm512_cvtepi32_epi16(halves(x, at + 16, mask16(left - 16)));
 	return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-// load_across loads word w of rows i to i+have, for operands whose rows are neighbours.
-static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w, int words) {
-	__mmask16 m = mask16(have);
-	if (words == WORD_F32) {
-		int64_t at = i + w * x->ks;
-		if (x->type == DT_F32) return _mm512_maskz_loadu_epi32(m, (const float *)x->p + at);
-		return _mm512_slli_epi32(load16((const uint16_t *)x->p + at, m), 16);
-	}
-	if (words == WORD_SWAPPED) return (w ^ 1) < k ? _mm512_slli_epi32(halves(x, i + (w ^ 1) * x->ks, m), 16) : vec_zero();
+// load_across loads word w of rows i to i+have, for operands whose rows are neighbours; inside: 16, with all their elements.
+static inline __attribute__((always_inline)) vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w,
+                                                                 const int words, const int inside) {
+	__mmask16 m = inside ? 0xffff : mask16(have);
+	if (words == WORD_F32) return wide(x, i + w * x->ks, m);
+	if (words == WORD_SWAPPED) return inside || (w ^ 1) < k ? _mm512_slli_epi32(halves(x, i + (w ^ 1) * x->ks, m), 16) : vec_zero();
 	vec low = halves(x, i + 2 * w * x->ks, m);
-	if (2 * w + 1 >= k) return low;
+	if (!inside && 2 * w + 1 >= k) return low;
 	return _mm512_or_si512(low, _mm512_slli_epi32(halves(x, i + (2 * w + 1) * x->ks, m), 16));
 }
 

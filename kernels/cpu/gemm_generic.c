@@ -21,7 +21,7 @@ static void tile(int rows, int64_t kw, const uint32_t *a, const uint32_t *b, con
 	for (int64_t k = 0; k < kw; k++) {
 		for (int r = 0; r < rows; r++) {
 			for (int c = 0; c < COLS; c++)
-				acc[r][c] = fmaf(float_of_bits(a[k * ROWS + r]), float_of_bits(b[k * COLS + c]), acc[r][c]);
+				acc[r][c] = fmaf(float_of_bits(a[r * io->a_rs + k * io->a_ks]), float_of_bits(b[k * io->b_ks + c]), acc[r][c]);
 		}
 	}
 	for (int r = 0; r < rows; r++) {
@@ -42,8 +42,10 @@ static gemm_tile *tiles[ROWS + 1] = {0, tile_1, tile_2, tile_3, tile_4};
 
 static void pack(uint32_t *out, int64_t width, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0,
                  int64_t kw, int words) {
-	for (int64_t j = 0; j < kw; j++) {
-		for (int64_t i = 0; i < width; i++) *out++ = i < rows ? gemm_word(x, i0 + i, k, w0 + j, words) : 0;
+	for (int64_t p = 0; p < rows; p += width) {
+		for (int64_t j = 0; j < kw; j++) {
+			for (int64_t i = p; i < p + width; i++) *out++ = i < rows ? gemm_word(x, i0 + i, k, w0 + j, words) : 0;
+		}
 	}
 }
 

@@ -10,14 +10,22 @@ static inline __attribute__((always_inline)) void TILE(const int rows, int64_t k
 	__m512 c0[GEMM_MAX_ROWS], c1[GEMM_MAX_ROWS];
 #pragma GCC unroll 14
 	for (int r = 0; r < rows; r++) tile_start(io, r, m0, m1, &c0[r], &c1[r]);
-	for (int64_t k = 0; k < kw; k++, a += GEMM_MAX_ROWS, b += 32) {
-		__m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + 16);
+	// Row r of a is at q[r/4] + (r%4)·s: four pointers and two strides stay in registers, fourteen pointers would not.
+	const int64_t s = io->a_rs * 4, s3 = 3 * s, step = io->a_ks * 4, b_ks = io->b_ks;
+	const char *q[4];
+#pragma GCC unroll 4
+	for (int r = 0; r < 4; r++) q[r] = (const char *)a + 4 * r * s;
+	for (int64_t k = 0; k < kw; k++, b += b_ks) {
+		__m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
 #pragma GCC unroll 14
 		for (int r = 0; r < rows; r++) {
-			__m512 x = _mm512_set1_ps(((const float *)a)[r]);
+			const char *p = q[r / 4];
+			__m512 x = _mm512_set1_ps(*(const float *)(r % 4 == 0 ? p : r % 4 == 1 ? p + s : r % 4 == 2 ? p + 2 * s : p + s3));
 			c0[r] = DOT(c0[r], x, b0);
 			c1[r] = DOT(c1[r], x, b1);
 		}
+#pragma GCC unroll 4
+		for (int r = 0; r < 4; r++) q[r] += step;
 	}
 #pragma GCC unroll 14
 	for (int r = 0; r < rows; r++) tile_finish(io, r, m0, m1, c0[r], c1[r]);
