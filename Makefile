@@ -51,12 +51,13 @@ bench-peers: setup $(VENV)/bench-pins ## end-to-end speed beside PyTorch and lla
 # The peers' virtual environment, made anew when its pins change.
 peers: $(VENV)/pins
 $(VENV)/pins: tools/peers/requirements.txt
-	@$(GO) run ./cmd/setup -for python
+	@$(GO) run ./cmd/setup -for test
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	cp $< $@
 $(VENV)/bench-pins: tools/peers/bench.txt $(VENV)/pins
+	@$(GO) run ./cmd/setup -for bench
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	cp $< $@
 
@@ -64,6 +65,7 @@ lint: setup ## go vet, gofmt and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -tags slow,outside $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
 
 fmt: ## format the Go code

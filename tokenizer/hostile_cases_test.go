@@ -7,10 +7,13 @@ import (
 
 func sortStrings(s []string) { slices.Sort(s) }
 
+// deadly are 15 bytes that end the process when the library reads them.
+const deadly = `{"decoder":[}}}`
+
 // hostileWhole are files that are hostile as a whole.
 var hostileWhole = []string{
 	"", " ", "null", "[]", "{}", `"x"`, "{", "}", "\x00", "\xff\xfe{}", "\ufeff{}", "{}{}", `{"a":1}`,
-	`{"decoder":[}}}`, // 15 bytes that end the process when the library reads them
+	deadly,
 	`{"version":"1.0"}`, `{"version":"1.0","model":null}`, `{"version":"2.0"}`,
 	strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 100_000), `{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + "}",
 	`{"version":"1.0","model":` + strings.Repeat("9", 1_000_000) + "}",

@@ -19,8 +19,13 @@ import (
 const childEnv = "PRIMER_TOKENIZER_HOSTILE_CHILD"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
+	switch os.Getenv(childEnv) {
+	case "files":
 		hostileChild()
+		return
+	case "death":
+		_, err := openHandle([]byte(deadly), false)
+		fmt.Println("survived:", err)
 		return
 	}
 	os.Exit(m.Run())
@@ -30,7 +35,7 @@ func TestMain(m *testing.M) {
 // ours, or loads and then encodes and decodes.
 func TestHostileFiles(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"=1", "RUST_BACKTRACE=0")
+	cmd.Env = append(os.Environ(), childEnv+"=files", "RUST_BACKTRACE=0")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -59,6 +64,17 @@ func TestHostileFiles(t *testing.T) {
 	t.Logf("%d files refused, %d loaded", refused, loaded)
 	if refused < 500 || loaded < 50 {
 		t.Errorf("%d files refused and %d loaded: not the mixture that tests anything", refused, loaded)
+	}
+}
+
+// TestDeathIsSeen gives a deadly file to the library itself, past our checks: the process must die.
+// If it does not any more, the test above proves nothing.
+func TestDeathIsSeen(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"=death")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "SIGABRT") {
+		t.Errorf("the process ended with %v and said %.300q, not by SIGABRT", err, out)
 	}
 }
 

@@ -210,10 +210,13 @@ func TestClose(t *testing.T) {
 // Each may take a second (the promise for a quiet machine); ten are given here.
 func TestAdversarialText(t *testing.T) {
 	const n = 64 << 10
+	toks := map[string]*Tokenizer{}
+	for _, style := range []string{"llama2", "mistral", "llama3", "gpt2", "sample"} {
+		toks[style] = open(t, stylePath(style))
+	}
 	for _, unit := range []string{"a", " ", "\n", "a ", " \n", "\r\n ", "'", "'s", "1", "!", "\x00", "\u0301", "🙂", "\xff", "aA", "<s", "ab\u00a0"} {
 		text := strings.Repeat(unit, n/len(unit)) + "x"
-		for _, style := range []string{"llama2", "mistral", "llama3", "gpt2", "sample"} {
-			tok := open(t, stylePath(style))
+		for style, tok := range toks {
 			start := time.Now()
 			if _, err := tok.Encode(text); err != nil {
 				t.Errorf("%s: %q…: %v", style, unit, err)
@@ -223,8 +226,7 @@ func TestAdversarialText(t *testing.T) {
 			}
 		}
 	}
-	tok := open(t, stylePath("gpt2"))
-	if _, err := tok.Encode(strings.Repeat("a", MaxText+1)); !errors.Is(err, ErrTextTooLong) {
+	if _, err := toks["gpt2"].Encode(strings.Repeat("a", MaxText+1)); !errors.Is(err, ErrTextTooLong) {
 		t.Errorf("a text above the limit: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -43,9 +44,9 @@ type env struct {
 func Main(ctx context.Context, args []string, out, log io.Writer) int {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	flags.SetOutput(log)
-	need := flags.String("for", "build", "what to prepare for: build, or python (the checks that run Python peers)")
+	need := flags.String("for", "build", "what to prepare for: build, test (make test-all) or bench (make bench-peers)")
 	flags.Usage = func() {
-		fmt.Fprint(log, "usage: go run github.com/primer-lm/primer/cmd/setup [-for build|python]\n\n"+
+		fmt.Fprint(log, "usage: go run github.com/primer-lm/primer/cmd/setup [-for build|test|bench]\n\n"+
 			"Checks for the tools Primer needs and builds the tokenizer's library once.\n"+
 			"Inside a clone of Primer nothing more is to do. In another module it prints one\n"+
 			"`go env -w` line to run, after which that module builds:\n\n"+
@@ -60,8 +61,8 @@ func Main(ctx context.Context, args []string, out, log io.Writer) int {
 	case flags.NArg() > 0:
 		fmt.Fprintf(log, "setup: unexpected argument %q\n", flags.Arg(0))
 		return exitUsage
-	case *need != "build" && *need != "python":
-		fmt.Fprintf(log, "setup: -for %q: choose build or python\n", *need)
+	case *need != "build" && *need != "test" && *need != "bench":
+		fmt.Fprintf(log, "setup: -for %q: choose build, test or bench\n", *need)
 		return exitUsage
 	}
 	e := env{dir: ".", out: out, log: log}
@@ -73,10 +74,14 @@ func Main(ctx context.Context, args []string, out, log io.Writer) int {
 }
 
 func (e env) run(ctx context.Context, need string) error {
-	if need == "python" {
-		return e.ensureTools(ctx, pythonTools)
+	tools := buildTools
+	if need != "build" {
+		tools = slices.Concat(tools, testTools)
 	}
-	if err := e.ensureTools(ctx, buildTools); err != nil {
+	if need == "bench" {
+		tools = slices.Concat(tools, benchTools)
+	}
+	if err := e.ensureTools(ctx, tools); err != nil {
 		return err
 	}
 	root, err := e.primerRoot(ctx)

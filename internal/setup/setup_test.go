@@ -40,7 +40,7 @@ func TestUsage(t *testing.T) {
 		says string
 	}{
 		{[]string{"-h"}, exitDone, "go env -w"},
-		{[]string{"-for", "tea"}, exitUsage, "choose build or python"},
+		{[]string{"-for", "tea"}, exitUsage, "choose build, test or bench"},
 		{[]string{"now"}, exitUsage, `unexpected argument "now"`},
 		{[]string{"-x"}, exitUsage, "-x"},
 	} {

@@ -25,9 +25,30 @@ var buildTools = []tool{
 	{name: "go", check: checkCgo},
 }
 
-// pythonTools are what the checks beside Python peers take on top.
-var pythonTools = []tool{
-	{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv},
+// testTools are what the checks take on top, and benchTools what building llama.cpp for the
+// benchmarks takes on top of those.
+var (
+	testTools = []tool{
+		{name: "make", packages: []string{"make"}, check: runs("make", "--version")},
+		{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv},
+	}
+	benchTools = []tool{
+		{name: "c++", packages: []string{"g++"}, check: runs("c++", "--version")},
+		{name: "cmake", packages: []string{"cmake"}, check: runs("cmake", "--version")},
+		{name: "python3-dev", packages: []string{"python3-dev"}, check: runs("python3", "-c",
+			"import sysconfig, os, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()['include'], 'Python.h')))")},
+	}
+)
+
+// runs returns a check that the command exits with 0.
+func runs(name string, args ...string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w %s", err, firstLine(out))
+		}
+		return nil
+	}
 }
 
 // errTooOld marks a tool that is there but older than Primer needs; no package brings a newer one.
