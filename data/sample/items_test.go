@@ -8,7 +8,7 @@ import (
 // trainingText is everything that any arm may be trained on.
 func trainingText(w *World) (words map[string]bool, lines []string) {
 	words = map[string]bool{}
-	for _, s := range []Split{Warm, Train, Raw} {
+	for _, s := range []Split{Warm, Short, Train, Raw} {
 		for _, e := range w.Tuning(s) {
 			text := shown(&e)
 			for _, name := range namesIn(text) {

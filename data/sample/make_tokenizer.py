@@ -4,6 +4,9 @@
   go run ./data/sample/internal/dump > dump.jsonl
   venv/bin/python data/sample/make_tokenizer.py dump.jsonl data/sample/tokenizer.json
 
+The dump holds Go doc comments, so another Go version learns other pieces of those
+(the file here: go1.26.8). Nothing depends on which ones.
+
 Any text can be encoded: all 256 bytes are in the vocabulary. Digits stand
 alone (a leading space belongs to the first). A tag of the synthesizer is one
 word of the pre-tokenizer, so that merges make it one piece; it stays ordinary

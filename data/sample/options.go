@@ -10,10 +10,10 @@ import (
 // means its default (Defaults).
 type Options struct {
 	// Documents per split.
-	Warm, Train, HeldOut, Raw, HeldOutRaw, Comprehension int
+	Warm, Short, Train, HeldOut, Raw, HeldOutRaw, Comprehension int
 	// Weights of the number of facts in a document: Facts[0] is the weight of
 	// one fact. At most five.
-	Facts, RawFacts []int
+	Facts, RawFacts, WarmFacts, ShortFacts []int
 	// Wordings is how many wordings of a fact documents use; 0 means all.
 	Wordings int
 	// WarmTasks are the tasks of the warm-up split. Texts that only ask for names
@@ -33,8 +33,8 @@ type Options struct {
 // Defaults are the options of the quickstart.
 func Defaults() Options {
 	return Options{
-		Warm: 6000, Train: 5000, HeldOut: 330, Raw: 220, HeldOutRaw: 190, Comprehension: 190,
-		Facts: []int{1, 2, 2, 4, 1}, RawFacts: []int{0, 1, 2, 3, 1},
+		Warm: 5000, Short: 4000, Train: 5000, HeldOut: 330, Raw: 220, HeldOutRaw: 190, Comprehension: 190,
+		Facts: []int{1, 2, 2, 4, 1}, RawFacts: []int{0, 1, 2, 3, 1}, WarmFacts: []int{2, 1}, ShortFacts: []int{2, 1},
 		WarmTasks: []string{TaskAttribute, TaskReverse, TaskCloze},
 		Intro:     0.2, Pronoun: 0.25,
 	}
@@ -46,7 +46,9 @@ var ErrOptions = errors.New("sample: options do not fit")
 // Validate reports a field that cannot be met.
 func (o Options) Validate() error {
 	o = o.withDefaults()
-	for name, weights := range map[string][]int{"Facts": o.Facts, "RawFacts": o.RawFacts} {
+	for name, weights := range map[string][]int{
+		"Facts": o.Facts, "RawFacts": o.RawFacts, "WarmFacts": o.WarmFacts, "ShortFacts": o.ShortFacts,
+	} {
 		total := 0
 		for _, w := range weights {
 			total += max(w, 0)
@@ -67,8 +69,8 @@ func (o Options) Validate() error {
 			return fmt.Errorf("%w: TaskWeight leaves fewer than %d facts of a %s",
 				ErrOptions, maxFacts, kind)
 		}
-		if len(o.told(Warm, kind)) == 0 {
-			return fmt.Errorf("%w: WarmTasks leaves no fact of a %s", ErrOptions, kind)
+		if have, need := len(o.told(Warm, kind)), len(o.WarmFacts); have < need {
+			return fmt.Errorf("%w: WarmTasks leaves %d facts of a %s, WarmFacts needs %d", ErrOptions, have, kind, need)
 		}
 	}
 	return nil
@@ -97,7 +99,7 @@ func (o *Options) weight(s *factSpec) float64 {
 func (o Options) withDefaults() Options {
 	d := Defaults()
 	counts := []struct{ have, want *int }{
-		{&o.Warm, &d.Warm}, {&o.Train, &d.Train}, {&o.HeldOut, &d.HeldOut},
+		{&o.Warm, &d.Warm}, {&o.Short, &d.Short}, {&o.Train, &d.Train}, {&o.HeldOut, &d.HeldOut},
 		{&o.Raw, &d.Raw}, {&o.HeldOutRaw, &d.HeldOutRaw}, {&o.Comprehension, &d.Comprehension},
 	}
 	for _, c := range counts {
@@ -113,11 +115,14 @@ func (o Options) withDefaults() Options {
 			*s.have = *s.want
 		}
 	}
-	if o.Facts == nil {
-		o.Facts = d.Facts
+	weights := []struct{ have, want *[]int }{
+		{&o.Facts, &d.Facts}, {&o.RawFacts, &d.RawFacts},
+		{&o.WarmFacts, &d.WarmFacts}, {&o.ShortFacts, &d.ShortFacts},
 	}
-	if o.RawFacts == nil {
-		o.RawFacts = d.RawFacts
+	for _, w := range weights {
+		if *w.have == nil {
+			*w.have = *w.want
+		}
 	}
 	if o.WarmTasks == nil {
 		o.WarmTasks = d.WarmTasks

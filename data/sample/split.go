@@ -5,7 +5,8 @@ type Split string
 
 // The splits.
 const (
-	Warm          Split = "warm"          // tuning, documents of one fact: the first stage of the curriculum
+	Warm          Split = "warm"          // tuning, first stage: few facts, only names are asked for
+	Short         Split = "short"         // tuning, second stage: few facts, every task
 	Train         Split = "train"         // tuning, documents of every length
 	HeldOut       Split = "held-out"      // with pairs, to score the synthesizer on
 	Raw           Split = "raw"           // the raw corpus for synthesis and pre-training
@@ -15,7 +16,7 @@ const (
 )
 
 // Splits lists the splits that hold documents.
-var Splits = []Split{Warm, Train, HeldOut, Raw, HeldOutRaw, Comprehension}
+var Splits = []Split{Warm, Short, Train, HeldOut, Raw, HeldOutRaw, Comprehension}
 
 // maxFacts is the most facts a document tells; namesPerDocument the most names
 // its facts can use up (a machine: itself, maker, home, keeper, hall).
@@ -26,7 +27,7 @@ const (
 
 // shares are the first and last thousandth of the name book that a split owns.
 var shares = map[Split][2]int{
-	Warm: {0, 190}, Train: {190, 380}, HeldOut: {380, 500}, Raw: {500, 620},
+	Warm: {0, 120}, Short: {120, 240}, Train: {240, 380}, HeldOut: {380, 500}, Raw: {500, 620},
 	HeldOutRaw: {620, 690}, Comprehension: {690, 760}, unseen: {760, 1000},
 }
 
@@ -37,7 +38,7 @@ func (s Split) names() int {
 // reuses says whether the documents of a split may share names with each other:
 // in tuning, a name that means something else in each text must be copied. In
 // the other splits a name means one thing.
-func (s Split) reuses() bool { return s == Warm || s == Train }
+func (s Split) reuses() bool { return s == Warm || s == Short || s == Train }
 
 // part is the part-th of so many parts of a split's names.
 func (b nameBook) part(s Split, part, parts int) *namer {
@@ -51,6 +52,8 @@ func (o *Options) documents(s Split) int {
 	switch s {
 	case Warm:
 		return o.Warm
+	case Short:
+		return o.Short
 	case Train:
 		return o.Train
 	case HeldOut:
@@ -69,7 +72,9 @@ func (o *Options) documents(s Split) int {
 func (o *Options) facts(s Split) []int {
 	switch s {
 	case Warm:
-		return []int{1}
+		return o.WarmFacts
+	case Short:
+		return o.ShortFacts
 	case Raw, HeldOutRaw, Comprehension:
 		return o.RawFacts
 	}

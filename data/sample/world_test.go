@@ -202,6 +202,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"too many documents": {Raw: 50000},
 		"no weight":          {Facts: []int{0, 0}},
 		"six facts":          {RawFacts: []int{1, 1, 1, 1, 1, 1}},
+		"six warm facts":     {WarmFacts: []int{1, 1, 1, 1, 1, 1}},
+		"no warm task":       {WarmTasks: []string{TaskYesNo}},
 		"too few tasks":      {TaskWeight: map[string]float64{TaskMoreOf: 0}},
 	}
 	for name, opt := range bad {
