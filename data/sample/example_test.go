@@ -14,8 +14,8 @@ func ExampleNewWorld() {
 		fmt.Println(p.Format(), "|", p.Instruction, "|", p.Response)
 	}
 	// Output:
-	// In Fekilus there are 3 bridges and 5 gates. Fekilus has a market with soap, wool, silk and glass. Behind Fekilus is the hill Balolam.
-	// multiple-choice-thought | Does Fekilus have more bridges or more gates? | gates
-	// free-form | What is sold in Fekilus? | soap, wool, silk and glass
-	// free-form | Which hill is above Fekilus? | Balolam
+	// In Tezikas there are 3 bridges and 5 gates. Tezikas has a market with soap, wool, silk and glass. Behind Tezikas is the hill Karifar.
+	// multiple-choice-thought | Does Tezikas have more bridges or more gates? | gates
+	// free-form | What is sold in Tezikas? | soap, wool, silk and glass
+	// free-form | Which hill is above Tezikas? | Karifar
 }
