@@ -21,6 +21,7 @@ func (a LinearArgs) Check(wide ...DType) {
 	c.tensor("X", a.X, setAct, n, a.W.I)
 	c.tensor("Y", a.Y, setAct, n, a.W.O)
 	c.optional("Bias", a.Bias, setF32, a.W.O)
+	c.require(!a.Accumulate || a.Bias.IsZero(), "a product accumulates or has a bias, not both", "")
 	c.apart("Y", a.Y, "X", a.X)
 	c.apart("Y", a.Y, "W", a.W.Tensor)
 	c.apart("Y", a.Y, "Bias", a.Bias)

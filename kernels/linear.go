@@ -20,7 +20,7 @@ const (
 	WeightFrozen
 )
 
-// LinearArgs: y[n,o] = bias[o] + Σ_i x[n,i]·w[o,i].
+// LinearArgs: y[n,o] = bias[o] + Σ_i x[n,i]·w[o,i], or y[n,o] += Σ_i x[n,i]·w[o,i] with Accumulate (and then without a bias).
 //
 // Order (the "ordered" ops, compared by bits): one chain per output element, starting at the old y (Accumulate), else
 // bias[o], else +0. F32 products: acc = fma(x[n,i], w[o,i], acc), i ascending. BF16 products (Type of the weight, or Math):

@@ -42,7 +42,8 @@ const (
 //	w = w − rate·( (m·c1) / (sqrt(v·c2) + Eps) + wd·w )
 //
 // When clip[ClipFinite] is 0 nothing is written. Shadow, where given, receives w rounded to BF16 (nearest even). Moments
-// may be BF16 with stochastic rounding (stream PurposeStochasticRound of Step; layer 0 for m, 1 for v; index = First + e).
+// may be BF16 with stochastic rounding (stream PurposeStochasticRound of Step; layer 0 for m, 1 for v; index = First + e): the
+// upper 16 bits of the F32 bits plus word >> 16. w is updated from the moments before they are rounded.
 type AdamWArgs struct {
 	Master Tensor // [L] F32
 	Shadow Tensor // [L] BF16 or absent

@@ -60,8 +60,9 @@ func decode(d kernels.DType, data []byte) []float64 {
 }
 
 // Tolerance bounds the error of an output: |got − want| ≤ Rel·|want| + Norm·max|want|, the maximum over the tensor. The zero
-// Tolerance wants equal bits. Where the reference has a NaN, the backend must have a NaN or an infinity.
-type Tolerance struct{ Rel, Norm float64 }
+// Tolerance wants equal bits. Where the reference has a NaN, the backend must have a NaN or an infinity. Equal, where given, is
+// the share of elements that must have equal bits besides: what is drawn at random must be drawn alike.
+type Tolerance struct{ Rel, Norm, Equal float64 }
 
 var (
 	exact    = Tolerance{}
@@ -89,10 +90,17 @@ func compare(d kernels.DType, tol Tolerance, got, want []byte) string {
 			largest = a
 		}
 	}
+	same := 0
 	for i := range g {
+		if g[i] == w[i] {
+			same++
+		}
 		if problem := compareOne(tol, g[i], w[i], largest); problem != "" {
 			return fmt.Sprintf("element %d of %d is %g, want %g: %s", i, len(g), g[i], w[i], problem)
 		}
+	}
+	if float64(same) < tol.Equal*float64(len(g)) {
+		return fmt.Sprintf("%d of %d elements are equal", same, len(g))
 	}
 	return ""
 }

@@ -129,15 +129,25 @@ func (s *suite) close() error {
 	return first
 }
 
-// passes returns what to force: each name of a variant that this machine runs, best first as the table lists them; together
-// they use every available variant of every op. A backend with one variant an op needs one pass.
+// passes returns what to force: each name of a variant that this machine runs, without those that put the same variants to use
+// as one before. Together they use every available variant of every op.
 func (s *suite) passes() []string {
-	seen := map[string]bool{}
+	defer func() { _ = kernels.Force("", nil) }() // forgetting cannot fail
+	seen, table := map[string]bool{}, s.main.Variants()
 	var out []string
-	for _, v := range s.main.Variants() {
-		if v.Available && !seen[v.Name] {
-			seen[v.Name] = true
-			out = append(out, "*="+v.Name)
+	for _, v := range table {
+		force, inUse := "*="+v.Name, ""
+		if !v.Available || kernels.Force(force, table) != nil {
+			continue
+		}
+		for _, now := range s.main.Variants() {
+			if now.InUse {
+				inUse += now.Op + "=" + now.Name + " "
+			}
+		}
+		if !seen[inUse] {
+			seen[inUse] = true
+			out = append(out, force)
 		}
 	}
 	sort.Strings(out)
