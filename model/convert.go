@@ -110,6 +110,36 @@ func floatToHalf(x float32) uint16 {
 	return sign | uint16((mag-0x38000000+0xfff+mag>>13&1)>>13)
 }
 
+// nonFinite returns the first element that is a NaN or an infinity, or -1.
+func nonFinite(t kernels.DType, src []byte) int64 {
+	if t == kernels.F32 {
+		for i := 0; i < len(src); i += 4 {
+			if src[i+3]&0x7f == 0x7f && src[i+2]&0x80 != 0 {
+				return int64(i / 4)
+			}
+		}
+		return -1
+	}
+	exponent := uint16(0x7f80)
+	if t == kernels.F16 {
+		exponent = 0x7c00
+	}
+	for i := 0; i < len(src); i += 2 {
+		if binary.LittleEndian.Uint16(src[i:])&exponent == exponent {
+			return int64(i / 2)
+		}
+	}
+	return -1
+}
+
+// unchanged asks a source that can tell (a mapped folder) whether its files are still those that were opened.
+func unchanged(src Source) error {
+	if c, ok := src.(interface{ Check() error }); ok {
+		return c.Check()
+	}
+	return nil
+}
+
 // writeFloats issues a copy of f32 numbers into a tensor of any float dtype; the numbers may change after Sync.
 func writeFloats(b kernels.Backend, dst kernels.Tensor, src []float32) {
 	if dst.Type == kernels.F64 {
@@ -125,14 +155,20 @@ func writeFloats(b kernels.Backend, dst kernels.Tensor, src []float32) {
 	b.Write(dst, raw)
 }
 
-// loadView copies a stored tensor into dst, converting to its dtype, in chunks.
-func loadView(b kernels.Backend, dst kernels.Tensor, name string, shape []int64, src Source) error {
+// loadView copies a stored tensor into dst, converting to its dtype, in chunks. With finite set, a NaN or an infinity in it
+// is an error.
+func loadView(b kernels.Backend, dst kernels.Tensor, name string, shape []int64, src Source, finite bool) error {
 	s, ok := src.Stored(name)
 	if !ok {
 		return fmt.Errorf("model: tensor %q is missing", name)
 	}
 	if !slices.Equal(s.Shape, shape) || int64(len(s.Bytes)) != dst.Len()*s.DType.Size() {
 		return fmt.Errorf("model: tensor %q has shape %v and %d bytes, expected shape %v", name, s.Shape, len(s.Bytes), shape)
+	}
+	if finite {
+		if at := nonFinite(s.DType, s.Bytes); at >= 0 {
+			return fmt.Errorf("model: tensor %q: element %d is %w: these weights cannot be trained", name, at, ErrNonFinite)
+		}
 	}
 	flat := dst.Reshape(dst.Len())
 	if s.DType == dst.Type {

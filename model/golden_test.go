@@ -179,6 +179,27 @@ func TestGoldenLossAndGradients(t *testing.T) {
 	}
 }
 
+// BF16 storage must stay near f32: within what 8 bits of mantissa leave of random weights this large.
+func TestBF16IsNearTheGoldens(t *testing.T) {
+	for _, name := range goldenNames {
+		g := openGolden(t, name)
+		for _, b := range backends(t) {
+			for _, stream := range []kernels.DType{kernels.BF16, kernels.F32} {
+				tr := openTrainer(t, b, g, model.Options{Math: kernels.BF16, Stream: stream})
+				loss := step(t, tr, nextTokens(g.Tokens...))
+				largest := 0.0
+				for view, got := range gradients(t, tr) {
+					largest = max(largest, worst(got, g.tensors["grad."+view]))
+				}
+				if err := math.Abs(loss-g.Loss) / g.Loss; !(err <= 0.002) || !(largest <= 0.1) {
+					t.Errorf("%s on %s, stream %v: loss %.3g away, gradients %.3g", name, b.Name(), stream, err, largest)
+				}
+				t.Logf("%s on %s, stream %v: loss off by %.2g, gradients by at most %.2g", name, b.Name(), stream, math.Abs(loss-g.Loss)/g.Loss, largest)
+			}
+		}
+	}
+}
+
 func bytesOfFloats(values ...float32) []byte {
 	var out []byte
 	for _, v := range values {

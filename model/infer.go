@@ -102,6 +102,9 @@ func storedMath(c *Config, src Source) kernels.DType {
 // loadWeights maps what lies in the source as it is needed (right dtype, aligned, and, for q,k,v and gate,up, one behind
 // the other) and copies the rest into one allocation. Norms are always F32: they are small.
 func (m *Model) loadWeights(src Source) error {
+	if err := unchanged(src); err != nil {
+		return err
+	}
 	params := m.cfg.Params()
 	inPlace, slots := make([][]byte, len(params)), make([]*slot, len(params))
 	for i := range params {
@@ -129,7 +132,7 @@ func (m *Model) loadWeights(src Source) error {
 			return err
 		}
 	}
-	return nil
+	return unchanged(src)
 }
 
 func (m *Model) weight(p *Param, inPlace []byte, s *slot, src Source) (kernels.Tensor, error) {
@@ -146,7 +149,7 @@ func (m *Model) weight(p *Param, inPlace []byte, s *slot, src Source) (kernels.T
 		if v.Alias {
 			continue
 		}
-		if err := loadView(m.b, t.Rows(v.From, v.Rows), v.Name, v.Shape, src); err != nil {
+		if err := loadView(m.b, t.Rows(v.From, v.Rows), v.Name, v.Shape, src, false); err != nil {
 			return t, err
 		}
 	}

@@ -14,16 +14,23 @@ func (t *Trainer) Load(src Source) error {
 }
 
 // LoadInto fills a whole flat buffer (weights or a moment) by name and shape, and refreshes the BF16 copy of the weights.
+// A NaN or an infinity is an error (ErrNonFinite), and so is a file that changed meanwhile.
 func (t *Trainer) LoadInto(flat kernels.Tensor, src Source) error {
+	if err := unchanged(src); err != nil {
+		return err
+	}
 	for i := range t.flat.Params {
 		for _, v := range t.flat.Params[i].Views {
 			if v.Alias {
 				continue
 			}
-			if err := loadView(t.b, t.flat.View(flat, i, v), v.Name, v.Shape, src); err != nil {
+			if err := loadView(t.b, t.flat.View(flat, i, v), v.Name, v.Shape, src, true); err != nil {
 				return err
 			}
 		}
+	}
+	if err := unchanged(src); err != nil {
+		return err
 	}
 	return t.refresh()
 }

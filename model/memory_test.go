@@ -252,3 +252,38 @@ func TestPlanPrints(t *testing.T) {
 		}
 	}
 }
+
+// spoiled is a source with one element replaced.
+type spoiled struct {
+	model.Source
+	name string
+	bits []byte
+}
+
+func (s spoiled) Stored(name string) (model.Stored, bool) {
+	out, ok := s.Source.Stored(name)
+	if name == s.name {
+		out.Bytes = slices.Clone(out.Bytes)
+		copy(out.Bytes[len(s.bits)*3:], s.bits)
+		out.Mapped = false
+	}
+	return out, ok
+}
+
+// Weights that are not finite are reported by name and place, in every dtype of a file.
+func TestNonFiniteWeightsAreRefused(t *testing.T) {
+	for golden, bits := range map[string][][]byte{
+		"llama2-mha":     {{0, 0, 0x80, 0x7f}, {0, 0, 0x80, 0xff}, {1, 0, 0xc0, 0x7f}},
+		"llama-gqa-odd":  {{0x80, 0x7f}, {0xc1, 0xff}},
+		"llama3-headdim": {{0, 0x7c}, {1, 0xfc}},
+	} {
+		g := openGolden(t, golden)
+		tr := openTrainer(t, backends(t)[0], g, model.Options{Math: kernels.F32})
+		for _, b := range bits {
+			err := tr.Load(spoiled{g.folder, "model.norm.weight", b})
+			if !errors.Is(err, model.ErrNonFinite) || !strings.Contains(err.Error(), `"model.norm.weight": element 3`) {
+				t.Errorf("%s with %x: %v", golden, b, err)
+			}
+		}
+	}
+}

@@ -23,11 +23,11 @@ func sameBits(a, b map[string][]float32) string {
 func TestRecomputeGivesEqualBits(t *testing.T) {
 	g := openGolden(t, "mistral-window")
 	for _, b := range backends(t) {
-		for _, mathType := range []kernels.DType{kernels.F32, kernels.BF16} {
+		for _, types := range [][2]kernels.DType{{kernels.F32, kernels.F32}, {kernels.BF16, kernels.BF16}, {kernels.BF16, kernels.F32}} {
 			var loss float64
 			var want map[string][]float32
 			for _, r := range []model.Recompute{model.RecomputeNone, model.RecomputeLight, model.RecomputeLayer} {
-				tr := openTrainer(t, b, g, model.Options{Math: mathType, Dropout: 0.25, Recompute: r})
+				tr := openTrainer(t, b, g, model.Options{Math: types[0], Stream: types[1], Dropout: 0.25, Recompute: r})
 				batch := nextTokens(g.Tokens...)
 				batch.Seed, batch.Step, batch.Sample, batch.Token = 7, 3, 5, 99
 				got := step(t, tr, batch)
@@ -37,11 +37,11 @@ func TestRecomputeGivesEqualBits(t *testing.T) {
 					continue
 				}
 				if name := sameBits(want, grads); got != loss || name != "" {
-					t.Errorf("%s %v: recompute %v: loss %v and %v, gradient of %q differs", b.Name(), mathType, r, loss, got, name)
+					t.Errorf("%s %v: recompute %v: loss %v and %v, gradient of %q differs", b.Name(), types, r, loss, got, name)
 				}
 			}
-			if plain := step(t, openTrainer(t, b, g, model.Options{Math: mathType}), nextTokens(g.Tokens...)); plain == loss {
-				t.Errorf("%s %v: dropout changes nothing", b.Name(), mathType)
+			if plain := step(t, openTrainer(t, b, g, model.Options{Math: types[0], Stream: types[1]}), nextTokens(g.Tokens...)); plain == loss {
+				t.Errorf("%s %v: dropout changes nothing", b.Name(), types)
 			}
 		}
 	}
