@@ -29,6 +29,7 @@ const (
 // Result is one continuation.
 type Result struct {
 	Tokens   []int32
+	Text     string    // with Request.StopStrings: what was written, cut before the first of them
 	LogProbs []float32 // of each token, natural logarithm, before temperature
 	Finish   Finish
 	Cached   int // prompt tokens whose keys and values were found in the cache

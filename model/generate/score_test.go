@@ -1,4 +1,4 @@
-package eval
+package generate
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/primer-lm/primer/model"
-	"github.com/primer-lm/primer/model/generate"
 )
 
 // echo is a model whose loss at a row is 100·token + target, and whose arg max is token + 1.
@@ -26,13 +25,13 @@ func (e *echo) Score(b *model.Batch) (*model.Scores, error) {
 
 func TestBatchedPutsResultsBackInOrder(t *testing.T) {
 	e := &echo{}
-	requests := []generate.ScoreRequest{
+	requests := []ScoreRequest{
 		{Prompt: []int32{1}, Continuation: []int32{2}},
 		{Prompt: []int32{1, 2, 3}, Continuation: []int32{4, 9}},
 		{Prompt: []int32{7, 8}, Continuation: []int32{9}},
 	}
 	got, err := Batched{Model: e, Tokens: 5}.Score(context.Background(), requests)
-	want := []generate.ScoreResult{
+	want := []ScoreResult{
 		{LogProbs: []float32{-102}, Greedy: []bool{true}},
 		{LogProbs: []float32{-304, -409}, Greedy: []bool{true, false}},
 		{LogProbs: []float32{-809}, Greedy: []bool{true}},
@@ -43,7 +42,7 @@ func TestBatchedPutsResultsBackInOrder(t *testing.T) {
 	if !reflect.DeepEqual(e.batches, [][]int32{{0, 4}, {0, 2, 3}}) {
 		t.Errorf("batches %v", e.batches)
 	}
-	if _, err := (Batched{Model: e, Tokens: 3}).Score(context.Background(), requests); !errors.Is(err, ErrRequest) {
+	if _, err := (Batched{Model: e, Tokens: 3}).Score(context.Background(), requests); !errors.Is(err, ErrBadRequest) {
 		t.Errorf("too long: %v", err)
 	}
 }

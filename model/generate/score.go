@@ -1,4 +1,4 @@
-package eval
+package generate
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/primer-lm/primer/model"
-	"github.com/primer-lm/primer/model/generate"
 )
 
 // Forward is a model that scores ragged batches; *model.Trainer and *model.Model are.
@@ -21,20 +20,20 @@ type Batched struct {
 	Tokens int // rows of a batch at most, as the model was opened
 }
 
-// Score implements Scorer.
-func (b Batched) Score(ctx context.Context, requests []generate.ScoreRequest) ([]generate.ScoreResult, error) {
+// Score returns results in the order of the requests.
+func (b Batched) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreResult, error) {
 	order := make([]int, len(requests))
 	for i, r := range requests {
 		if len(r.Prompt) == 0 || len(r.Continuation) == 0 {
-			return nil, fmt.Errorf("%w: request %d has an empty prompt or continuation", ErrRequest, i)
+			return nil, fmt.Errorf("%w: request %d has an empty prompt or continuation", ErrBadRequest, i)
 		}
 		if rows(r) > b.Tokens {
-			return nil, fmt.Errorf("%w: request %d has %d tokens, the model is open for %d", ErrRequest, i, rows(r), b.Tokens)
+			return nil, fmt.Errorf("%w: request %d has %d tokens, the model is open for %d", ErrBadRequest, i, rows(r), b.Tokens)
 		}
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(x, y int) int { return rows(requests[y]) - rows(requests[x]) })
-	out := make([]generate.ScoreResult, len(requests))
+	out := make([]ScoreResult, len(requests))
 	for len(order) > 0 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -53,10 +52,10 @@ func (b Batched) Score(ctx context.Context, requests []generate.ScoreRequest) ([
 }
 
 // rows is what a request takes: the last token is predicted, never fed.
-func rows(r generate.ScoreRequest) int { return len(r.Prompt) + len(r.Continuation) - 1 }
+func rows(r ScoreRequest) int { return len(r.Prompt) + len(r.Continuation) - 1 }
 
 // pass scores some of the requests in one forward pass.
-func (b Batched) pass(requests []generate.ScoreRequest, which []int, out []generate.ScoreResult) error {
+func (b Batched) pass(requests []ScoreRequest, which []int, out []ScoreResult) error {
 	batch := &model.Batch{CuLens: []int32{0}, Scale: 1}
 	for _, i := range which {
 		r := requests[i]
