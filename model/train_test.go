@@ -185,3 +185,40 @@ func TestOverfitsOneBatch(t *testing.T) {
 		}
 	}
 }
+
+// What dropout drops follows from seed, step and the global place of a row alone: a step cut into micro-batches is the same
+// step, and another seed, step, first document or first row is another one.
+func TestDropoutKnowsItsPlace(t *testing.T) {
+	g := openGolden(t, "llama-gqa-odd")
+	for _, b := range backends(t) {
+		tr := openTrainer(t, b, g, model.Options{Math: kernels.F32, Dropout: 0.2})
+		at := func(b *model.Batch, sample, token int) *model.Batch {
+			b.Seed, b.Step, b.Sample, b.Token = 1, 2, int64(sample), int64(token)
+			return b
+		}
+		first, second := g.Tokens[0][:11], g.Tokens[1]
+		whole := at(nextTokens(first, second), 4, 100)
+		want := step(t, tr, whole)
+		grads := gradients(t, tr)
+		one, two := at(nextTokens(first), 4, 100), at(nextTokens(second), 5, 100+len(first))
+		one.Scale, two.Scale = whole.Scale, whole.Scale
+		if got := step(t, tr, one, two); !(math.Abs(got-want) <= 1e-6*want) {
+			t.Errorf("%s: loss %v in two micro-batches, %v in one", b.Name(), got, want)
+		}
+		for name, got := range gradients(t, tr) {
+			if err := worst(got, grads[name]); !(err <= 1e-5) {
+				t.Errorf("%s: gradient of %s: two micro-batches are %.3g away from one", b.Name(), name, err)
+			}
+		}
+		for what, change := range map[string]func(*model.Batch){
+			"seed": func(b *model.Batch) { b.Seed = 2 }, "step": func(b *model.Batch) { b.Step = 3 },
+			"first document": func(b *model.Batch) { b.Sample = 5 }, "first row": func(b *model.Batch) { b.Token = 101 },
+		} {
+			other := at(nextTokens(first, second), 4, 100)
+			change(other)
+			if got := step(t, tr, other); got == want {
+				t.Errorf("%s: another %s, the same loss", b.Name(), what)
+			}
+		}
+	}
+}
