@@ -72,9 +72,9 @@ func TestBF16RoundsToNearestEven(t *testing.T) {
 // Fresh weights have the asked mean and deviation, and an element depends on nothing but its place.
 func TestFillNormal(t *testing.T) {
 	key := kernels.Subkey(5, kernels.PurposeInit, 0, 3)
-	all, tail := make([]float32, 1<<16), make([]float32, 101)
-	fillNormal(all, key, 0, 0.02)
-	fillNormal(tail, key, 4096, 0.02)
+	all, tail := make([]float32, 1<<16+1<<15), make([]float32, 101)
+	fillNormals(all, key, 0, 0.02)
+	fillNormal(tail, key, 70000, 0.02)
 	sum, squares, beyond := 0.0, 0.0, 0
 	for _, x := range all {
 		sum, squares = sum+float64(x), squares+float64(x)*float64(x)
@@ -90,8 +90,8 @@ func TestFillNormal(t *testing.T) {
 		t.Errorf("%.4f lie beyond two deviations, 0.0455 expected", share)
 	}
 	for i, x := range tail {
-		if x != all[4096+i] {
-			t.Fatalf("element %d is %v alone, %v in the whole", 4096+i, x, all[4096+i])
+		if x != all[70000+i] {
+			t.Fatalf("element %d is %v alone, %v in the whole", 70000+i, x, all[70000+i])
 		}
 	}
 }

@@ -163,3 +163,33 @@ func nll(logits []float32, target int32) float64 {
 	}
 	return largest + math.Log(sum) - float64(logits[target])
 }
+
+// A model opened for many sequences must also have the workspace that few of them take, far into a long window.
+func TestStepOfFewSequencesInALongWindow(t *testing.T) {
+	g := openGolden(t, "llama-gqa-odd")
+	c := *g.folder.Config
+	c.MaxPositions, c.NumHiddenLayers = 3000, 1
+	for _, b := range backends(t) {
+		m, err := model.Open(b, &c, g.folder, model.InferOptions{Tokens: 64, Docs: 40, Math: kernels.F32, PageSize: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		cache := newCache(t, m, 1)
+		var last []float32
+		for at := 0; at < 300; at += 60 {
+			tokens := make([]int32, 60)
+			for i := range tokens {
+				tokens[i] = int32((at + i) * 7 % 101)
+			}
+			rows := cache.run(chunk{0, at, tokens})
+			last = rows[len(rows)-1]
+		}
+		again := cache.run(chunk{0, 299, []int32{299 * 7 % 101}})[0]
+		for i := range last {
+			if math.Float32bits(last[i]) != math.Float32bits(again[i]) {
+				t.Fatalf("%s: decoding position 299 alone differs from its chunk", b.Name())
+			}
+		}
+	}
+}

@@ -215,11 +215,20 @@ func (m *Model) inferWork() (work int64) {
 		work = max(work, m.b.AttentionPlan(kernels.AttentionArgs{Out: out, LSE: shape(exact(o.Math), s.Heads, o.Tokens), QKV: qkv, CuLens: culens,
 			Heads: s.Heads, KVHeads: s.KVHeads, MaxLen: o.MaxLen, Window: s.Window, Scale: s.AttentionScale()}))
 		if o.PageSize > 0 {
-			cache := shape(o.Math, 1, s.KVHeads, o.PageSize, s.HeadDim)
-			work = max(work, m.b.PagedAttentionPlan(kernels.PagedAttentionArgs{Out: out, QKV: qkv, KCache: cache, VCache: cache,
-				PageTable: shape(kernels.I32, o.Docs, m.pages()), CuLens: culens, Lens: shape(kernels.I32, o.Docs), Heads: s.Heads,
-				KVHeads: s.KVHeads, MaxLen: o.MaxLen, Window: s.Window, Scale: s.AttentionScale()}))
+			work = max(work, m.pagedWork(s, out, qkv))
 		}
+	}
+	return work
+}
+
+// pagedWork asks for every number of sequences: a backend may need more for few, whose keys it shares out among threads.
+func (m *Model) pagedWork(s LayerSpec, out, qkv kernels.Tensor) (work int64) {
+	shape := kernels.ShapeOf
+	cache := shape(m.opt.Math, 1, s.KVHeads, m.opt.PageSize, s.HeadDim)
+	for seqs := int64(1); seqs <= m.opt.Docs; seqs++ {
+		work = max(work, m.b.PagedAttentionPlan(kernels.PagedAttentionArgs{Out: out, QKV: qkv, KCache: cache, VCache: cache,
+			PageTable: shape(kernels.I32, seqs, m.pages()), CuLens: shape(kernels.I32, seqs+1), Lens: shape(kernels.I32, seqs), Heads: s.Heads,
+			KVHeads: s.KVHeads, MaxLen: m.opt.MaxLen, Window: s.Window, Scale: s.AttentionScale()}))
 	}
 	return work
 }

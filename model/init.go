@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 
 	"github.com/primer-lm/primer/kernels"
 )
@@ -79,7 +80,7 @@ func (t *Trainer) Initialize(seed uint64) error {
 			if len(p.Shape) == 1 {
 				fill(values, 1)
 			} else {
-				fillNormal(values, key, at, std)
+				fillNormals(values, key, at, std)
 			}
 			writeFloats(t.b, dst.Rows(at, int64(len(values))), values)
 			if err := t.b.Sync(); err != nil {
@@ -94,6 +95,17 @@ func fill(dst []float32, v float32) {
 	for i := range dst {
 		dst[i] = v
 	}
+}
+
+// fillNormals is fillNormal over the cores.
+func fillNormals(dst []float32, key kernels.Key, first int64, std float64) {
+	const piece = 1 << 16 // a multiple of 4
+	var all sync.WaitGroup
+	for at := 0; at < len(dst); at += piece {
+		part := dst[at:min(at+piece, len(dst))]
+		all.Go(func() { fillNormal(part, key, first+int64(at), std) })
+	}
+	all.Wait()
 }
 
 // fillNormal draws elements first, first+1, … of a stream: a block of four words makes four normal numbers (Box and Muller
