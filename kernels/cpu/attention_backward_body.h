@@ -43,6 +43,8 @@ static void FN(load_keys)(FN(back) * b, int64_t g, int64_t j0, int64_t nk)
 	FN(pack)(keys, b->stride, nk, f->dim, f->type, b->k, b->ld);
 	FN(pack_t)(keys, b->stride, nk, f->dim, f->type, b->kt, ATT_TILE);
 	FN(pack_t)(values, b->stride, nk, f->dim, f->type, b->vt, ATT_TILE);
+	FN(pad_t)(b->kt, nk, f->dim, ATT_TILE);
+	FN(pad_t)(b->vt, nk, f->dim, ATT_TILE);
 }
 
 static void FN(load_queries)(FN(back) * b, int64_t h, int64_t i0, int64_t nq)

@@ -28,6 +28,7 @@ static void FN(att_item)(const attention_args *a, FN(att_scratch) * s, const FN(
 	const char *doc = (const char *)a->qkv + doc_row * stride;
 	const char *keys = doc + (a->heads + g) * a->dim * size, *values = keys + a->kv_heads * a->dim * size;
 	FN(pack_t)(doc + i0 * stride + h * a->dim * size, stride, nq, a->dim, a->type, s->qt, ATT_TILE);
+	FN(pad_t)(s->qt, nq, a->dim, ATT_TILE);
 	FN(online_start)(&s->on, nq, s->ld);
 	for (int64_t t = first_tile(i0 / ATT_TILE, window); t * ATT_TILE < i0 + nq; t++) {
 		int64_t j0 = t * ATT_TILE, nk = vec_min(ATT_TILE, vec_min(length, i0 + nq) - j0);

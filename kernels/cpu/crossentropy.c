@@ -6,8 +6,6 @@
 #include "crossentropy.h"
 #include "vec.h"
 
-enum { CE_CHUNK = 2048 };
-
 #define BODY "crossentropy_body.h"
 #include "each_isa.h"
 

@@ -1,45 +1,6 @@
 // Cross-entropy for one instruction set; see crossentropy.c.
 
-typedef struct {
-	double sum;    // Σ exp(x − base)
-	float max, base; // base: max, or 0 where no logit is above −inf
-	int64_t chunk; // where the first maximum lies
-} FN(ce_stats);
-
-// ce_ld reads k logits; lanes past them are −inf.
-INL vf FN(ce_ld)(const char *x, int64_t i, int64_t k, int t)
-{
-	vf v = v_ld(x, i, k, t);
-	if (k == W)
-		return v;
-	return v_sel((vi)(v_iota() < (uint32_t)k), v, v_set1(-INFINITY));
-}
-
-INL void FN(ce_chunk)(FN(ce_stats) * s, const char *x, int64_t from, int64_t to, int t)
-{
-	vf m = v_set1(-INFINITY), m2 = m;
-	int64_t i = from;
-	for (; i + 2 * W <= to; i += 2 * W) {
-		m = v_max(FN(ce_ld)(x, i, W, t), m);
-		m2 = v_max(FN(ce_ld)(x, i + W, W, t), m2);
-	}
-	for (; i < to; i += W)
-		m = v_max(FN(ce_ld)(x, i, vec_min(W, to - i), t), m);
-	float top = v_hmax(v_max(m, m2));
-	if (top > s->max) {
-		s->sum *= exp((double)s->max - (double)top);
-		s->max = s->base = top;
-		s->chunk = from;
-	}
-	vf base = v_set1(s->base), sum = v_set1(0), sum2 = sum;
-	for (i = from; i + 2 * W <= to; i += 2 * W) {
-		sum += v_exp(FN(ce_ld)(x, i, W, t) - base);
-		sum2 += v_exp(FN(ce_ld)(x, i + W, W, t) - base);
-	}
-	for (; i < to; i += W)
-		sum += v_exp(FN(ce_ld)(x, i, vec_min(W, to - i), t) - base);
-	s->sum += v_sum(sum + sum2);
-}
+#include "logsum_body.h"
 
 INL void FN(ce_gradient)(char *x, int64_t v, float base, float factor, int t)
 {
@@ -52,7 +13,7 @@ INL void FN(ce_gradient)(char *x, int64_t v, float base, float factor, int t)
 }
 
 // ce_first returns the first logit that equals the maximum; a leading NaN, which nothing exceeds, is its own maximum.
-static int32_t FN(ce_first)(const FN(ce_stats) * s, const char *x, int64_t v, int t)
+static int32_t FN(ce_first)(const FN(logsum) * s, const char *x, int64_t v, int t)
 {
 	float first = ld1(x, 0, t);
 	if (first != first)
@@ -66,9 +27,7 @@ static int32_t FN(ce_first)(const FN(ce_stats) * s, const char *x, int64_t v, in
 INL void FN(ce_row)(const crossentropy_args *a, int64_t n, int64_t target, int t)
 {
 	char *x = (char *)a->logits + n * a->vocab * dt_size(t);
-	FN(ce_stats) s = {.max = -INFINITY};
-	for (int64_t i = 0; i < a->vocab; i += CE_CHUNK)
-		FN(ce_chunk)(&s, x, i, vec_min(a->vocab, i + CE_CHUNK), t);
+	FN(logsum) s = FN(logsum_row)(x, a->vocab, t);
 	float right = ld1(x, target, t);
 	((float *)a->loss)[n] = (float)((double)s.base + log(s.sum) - (double)right);
 	if (a->argmax)

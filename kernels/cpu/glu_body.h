@@ -1,17 +1,29 @@
 // The gated linear unit for one instruction set; see glu.c.
 
+// silu_slope is s + y·(1 − s), which has a zero: the product is not rounded.
+INL vf FN(silu_slope)(vf s, vf y)
+{
+#if W > 4
+	return v_fma(y, v_set1(1) - s, s);
+#else
+	for (int i = 0; i < W; i++)
+		s[i] = (float)((double)s[i] + (double)y[i] * (1.0 - (double)s[i]));
+	return s;
+#endif
+}
+
 // act returns act(x) and, in *d, its derivative.
 INL vf FN(act)(vf x, int kind, vf *d)
 {
 	vf one = v_set1(1);
 	if (kind == ACT_RELU) {
 		vf zero = v_set1(0);
-		*d = v_sel(x > zero, one, zero);
+		*d = v_sel(((vi)x > 0) | (x != x), one, zero); // as integers: denormals are not flushed
 		return v_max(zero, x);
 	}
 	if (kind == ACT_SILU) {
 		vf s = v_sigmoid(x), y = x * s;
-		*d = v_fma(y, one - s, s);
+		*d = FN(silu_slope)(s, y);
 		return y;
 	}
 	const float c = 1.5957691216f; // 2·sqrt(2/π)

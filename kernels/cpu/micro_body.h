@@ -94,6 +94,13 @@ SHARED void FN(micro_cols)(const FN(micro) * g, int64_t r, int rows, int64_t v0,
 		FN(micro_at)(g, r, v * W, k0, k1, add, rows, (int)vec_min(MICRO_VECS, v1 - v));
 }
 
+// micro_rows computes any number of rows.
+SHARED void FN(micro_rows)(const FN(micro) * g, int64_t r, int64_t rows, int64_t nv, int64_t k0, int64_t k1, int add)
+{
+	for (int64_t end = r + rows; r < end; r += MICRO_ROWS)
+		FN(micro_cols)(g, r, (int)vec_min(MICRO_ROWS, end - r), 0, nv, k0, k1, add);
+}
+
 SHARED inline int64_t FN(clamp)(int64_t x, int64_t hi) { return x < 0 ? 0 : x > hi ? hi : x; }
 
 // micro_outer computes products of rows with columns, restricted to a band: row r needs columns [lo+r, hi+r) of 0..cols. More
@@ -167,7 +174,14 @@ SHARED void FN(unpack)(char *dst, int64_t stride, int64_t rows, int64_t k, int t
 		}
 }
 
-// pack_t is pack, transposed: dst[i·ld + r] = src[r][i]; columns from rows up to ld are zeroed. ld is a multiple of W.
+// pad_t zeroes the columns of a transposed tile from rows on.
+SHARED void FN(pad_t)(float *dst, int64_t rows, int64_t k, int64_t ld)
+{
+	for (int64_t i = 0; i < k && rows < ld; i++)
+		memset(dst + i * ld + rows, 0, (size_t)(ld - rows) * sizeof *dst);
+}
+
+// pack_t is pack, transposed: dst[i·ld + r] = src[r][i]; other columns stay as they are.
 SHARED void FN(pack_t)(const char *src, int64_t stride, int64_t rows, int64_t k, int t, float *dst, int64_t ld)
 {
 	typedef float v4 __attribute__((vector_size(16)));
@@ -200,6 +214,4 @@ SHARED void FN(pack_t)(const char *src, int64_t stride, int64_t rows, int64_t k,
 	for (; r < rows; r++, src += stride)
 		for (int64_t i = 0; i < k; i++)
 			dst[i * ld + r] = ld1(src, i, t);
-	for (int64_t i = 0; i < k && rows < ld; i++)
-		memset(dst + i * ld + rows, 0, (size_t)(ld - rows) * sizeof *dst);
 }

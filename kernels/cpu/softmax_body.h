@@ -85,9 +85,9 @@ SHARED void FN(online_tile)(FN(online) * o, int64_t nq, int64_t nk, int64_t diag
 		FN(online_vec)(o, q, nk, diag, window, scale);
 }
 
-SHARED void FN(online_rescale)(FN(online) * o, int64_t nq, int64_t ld)
+SHARED void FN(online_scale_rows)(FN(online) * o, int64_t from, int64_t to, int64_t ld)
 {
-	for (int64_t i = 0; i < nq; i++) {
+	for (int64_t i = from; i < to; i++) {
 		if (o->rescale[i] == 1.0f)
 			continue;
 		vf r = v_set1(o->rescale[i]);
@@ -96,6 +96,8 @@ SHARED void FN(online_rescale)(FN(online) * o, int64_t nq, int64_t ld)
 			v_store(acc + d, v_load(acc + d) * r);
 	}
 }
+
+SHARED void FN(online_rescale)(FN(online) * o, int64_t nq, int64_t ld) { FN(online_scale_rows)(o, 0, nq, ld); }
 
 // online_drop drops probabilities: word of (key >> 2, query, head, sample), lane by query, four keys a block. j0 is a
 // multiple of 4.

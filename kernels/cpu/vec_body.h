@@ -46,7 +46,7 @@ INL vu v_iota(void)
 // v_sel takes a where the mask's lanes are all ones, else b.
 INL vf v_sel(vi mask, vf a, vf b) { return (vf)(((vi)a & mask) | ((vi)b & ~mask)); }
 
-// v_fma(a, b, c) is a·b + c: fused where the instruction set has it, two roundings in generic.
+// v_fma(a, b, c) is a·b + c: fused where the instruction set has it, two roundings where it has not.
 // v_max and v_min return b where a lane is NaN.
 #if defined(ISA_AVX512)
 INL vf v_set1(float x) { return _mm512_set1_ps(x); }
@@ -89,7 +89,16 @@ INL vf v_set1(float x)
 		v[i] = x;
 	return v;
 }
-INL vf v_fma(vf a, vf b, vf c) { return a * b + c; }
+INL vf v_fma(vf a, vf b, vf c)
+{
+#if defined(__FP_FAST_FMAF)
+	for (int i = 0; i < W; i++)
+		c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+	return c;
+#else
+	return a * b + c;
+#endif
+}
 INL vf v_max(vf a, vf b) { return v_sel(a > b, a, b); }
 INL vf v_min(vf a, vf b) { return v_sel(a < b, a, b); }
 INL vf v_sqrt(vf a)

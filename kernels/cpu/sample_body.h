@@ -1,0 +1,96 @@
+// Sampling for one instruction set; see sample.c.
+#include "logsum_body.h"
+
+// usable reports whether a row has no NaN and some finite logit.
+INL int FN(usable)(const char *x, int64_t n, int t)
+{
+	vi nan = {0}, finite = {0};
+	for (int64_t i = 0; i < n; i += W) {
+		vf v = FN(logit_ld)(x, i, vec_min(W, n - i), t);
+		nan |= v != v;
+		finite |= (v - v) == v_set1(0);
+	}
+	int bad = 0, good = 0;
+	for (int i = 0; i < W; i++) {
+		bad |= nan[i];
+		good |= finite[i];
+	}
+	return good && !bad;
+}
+
+// tempered writes exp((x - max)/temperature).
+INL void FN(tempered)(const char *x, int64_t n, int t, float max, float temperature, float *p)
+{
+	vf m = v_set1(max), d = v_set1(temperature);
+	for (int64_t i = 0; i < n; i += W) {
+		int64_t k = vec_min(W, n - i);
+		v_storen(p + i, v_exp((v_ld(x, i, k, t) - m) / d), k);
+	}
+}
+
+static void FN(sample_keys)(uint64_t *keys, const char *x, int64_t n, int t)
+{
+	for (int64_t i = 0; i < n; i++)
+		keys[i] = sample_key(ld1(x, i, t), i);
+}
+
+// sample_token picks the token of row s; keys and p are scratch.
+static int32_t FN(sample_token)(const sample_args *a, int64_t s, const char *x, const FN(logsum) * stats, uint64_t *keys, float *p)
+{
+	float temperature = ((const float *)a->temperature)[s], top_p = ((const float *)a->top_p)[s], min_p = ((const float *)a->min_p)[s];
+	int64_t top_k = ((const int32_t *)a->top_k)[s], n = a->vocab;
+	if (temperature == 0) {
+		int64_t i = stats->chunk;
+		while (ld1(x, i, a->type) != stats->max)
+			i++;
+		return (int32_t)i;
+	}
+	philox_key key = philox_subkey((uint64_t)((const int64_t *)a->seeds)[s], PURPOSE_SAMPLE, (uint64_t)((const int64_t *)a->positions)[s], 0);
+	uint32_t c[4] = {0};
+	philox(key, c);
+	double u = (double)(c[0] >> 8) * 0x1p-24;
+	FN(tempered)(x, n, a->type, stats->max, temperature, p);
+	int narrow = top_k > 0 && top_k < n;
+	if (!narrow && !(top_p > 0 && top_p < 1))
+		return draw_all(p, n, min_p, u); // the largest has p = 1
+	FN(sample_keys)(keys, x, n, a->type);
+	if (narrow) {
+		select_keys(keys, n, top_k);
+		n = top_k;
+	}
+	return draw(keys, nucleus(keys, n, p, top_p, min_p), p, u);
+}
+
+static void FN(sample_row)(worker *w, const sample_args *a, int64_t s)
+{
+	const char *x = (const char *)a->logits + s * a->vocab * dt_size(a->type);
+	uint64_t *keys = team_scratch(w);
+	float *p = (float *)(keys + a->vocab);
+	if (!FN(usable)(x, a->vocab, a->type)) {
+		team_fail(w, "sample", "row %lld has a NaN or no finite logit", (long long)s);
+		return;
+	}
+	FN(logsum) stats = FN(logsum_row)(x, a->vocab, a->type);
+	double lse = (double)stats.base + log(stats.sum);
+	int32_t token = FN(sample_token)(a, s, x, &stats, keys, p);
+	((int32_t *)a->tokens)[s] = token;
+	((float *)a->logprobs)[s] = (float)((double)ld1(x, token, a->type) - lse);
+	if (!a->top_tokens || a->top == 0)
+		return;
+	FN(sample_keys)(keys, x, a->vocab, a->type);
+	select_keys(keys, a->vocab, a->top);
+	sort_keys(keys, a->top);
+	for (int64_t i = 0; i < a->top; i++) {
+		token = (int32_t)(uint32_t)keys[i];
+		((int32_t *)a->top_tokens)[s * a->top + i] = token;
+		((float *)a->top_logprobs)[s * a->top + i] = (float)((double)ld1(x, token, a->type) - lse);
+	}
+}
+
+void FN(primer_sample)(worker *w, const void *args)
+{
+	const sample_args *a = args;
+	int64_t from, to;
+	while (team_claim(w, 0, a->rows, 1, &from, &to))
+		FN(sample_row)(w, a, from);
+}
