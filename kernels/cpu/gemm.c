@@ -31,8 +31,7 @@ static int64_t even(int64_t total, int64_t limit, int64_t unit) {
 	return pieces ? ceil_div(ceil_div(total, pieces), unit) * unit : unit;
 }
 
-// in_place reports whether an operand's words can be read where they lie.
-static int in_place(const gemm_operand *x, int64_t k, int words) {
+int gemm_in_place(const gemm_operand *x, int64_t k, int words) {
 	if (words == WORD_F32) return x->type == DT_F32;
 	return words == WORD_PAIR && x->type == DT_BF16 && x->ks == 1 && k % 2 == 0;
 }
@@ -45,9 +44,9 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	p.nc = even(g->n, GEMM_NC, isa->nr);
 	p.b = team_shared(w);
 	// Rows of A that lie a multiple of 2 KiB apart would fight for the same cache lines.
-	p.a_direct = g->a.ks == 1 && in_place(&g->a, g->k, p.words) && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 2048 != 0;
+	p.a_direct = g->a.ks == 1 && gemm_in_place(&g->a, g->k, p.words) && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 2048 != 0;
 	// Columns of B are worth packing when many rows use them.
-	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
+	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && gemm_in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
 	if (g->c_type == DT_BF16 && p.kc < p.kw) {
 		p.partial = (float *)((char *)p.b + TEAM_SHARED / 2 + 4096);
 		int64_t rows = (TEAM_SHARED / 2 - 4096) / 4 / p.nc;
@@ -103,6 +102,14 @@ static const void *move_on(const void *p, int type, int64_t elements) {
 	return p ? (const char *)p + elements * (type == DT_F32 ? 4 : 2) : NULL;
 }
 
+// fetch asks for the outputs of the tile below, so that they arrive while this one is at work.
+static inline void fetch(const char *out, int64_t rows, int64_t ld) {
+	for (int64_t r = rows; r < 2 * rows; r++) {
+		__builtin_prefetch(out + r * ld, 1);
+		__builtin_prefetch(out + r * ld + 64, 1);
+	}
+}
+
 // job runs the register tiles over packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
 static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
 	const int64_t mr = p->isa->mr, nr = p->isa->nr, row = p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w;
@@ -112,12 +119,14 @@ static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0,
 	for (int64_t j = j0; j < j1; j++) {
 		const int direct = p->b_direct && (j + 1) * nr <= at->n;
 		const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
+		if (p->g->b_packed) b = p->g->b_packed + (at->n0 + j * nr) * p->kw + at->w0 * nr;
 		all.b_ks = direct ? p->g->b.ks : nr;
 		for (int64_t i = 0; i < m; i += mr) {
 			gemm_io io = all;
 			io.in = move_on(all.in, all.in_type, (i0 + i) * all.in_ld + j * nr);
 			io.out = (void *)move_on(all.out, all.out_type, (i0 + i) * all.out_ld + j * nr);
 			io.cols = (int)at_most(nr, at->n - j * nr);
+			if (i + mr < m) fetch(io.out, mr, all.out_ld * (all.out_type == DT_F32 ? 4 : 2));
 			p->tiles[at_most(mr, m - i)](at->w, a + i * row, b, &io);
 		}
 	}
@@ -160,14 +169,17 @@ static void bias_gradient(worker *w, const gemm_args *g) {
 void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	blocks p = plan(w, g, isa);
 	if (g->dbias) bias_gradient(w, g);
+	if (!g->b_packed && gemm_run_few(w, g, isa)) return;
 	for (int64_t m0 = 0; m0 < g->m; m0 += p.strip) {
 		for (int64_t n0 = 0; n0 < g->n; n0 += p.nc) {
 			int64_t w0 = 0;
 			do { // at least once: without any k the output is its start
 				place at = {m0, at_most(p.strip, g->m - m0), n0, at_most(p.nc, g->n - n0), w0, at_most(p.kc, p.kw - w0)};
-				pack_block(w, &p, &at);
-				team_barrier(w);
-				if (w->tid == 0) team_rewind(w, PACK_PHASE);
+				if (!g->b_packed) {
+					pack_block(w, &p, &at);
+					team_barrier(w);
+					if (w->tid == 0) team_rewind(w, PACK_PHASE);
+				}
 				multiply(w, &p, &at);
 				team_barrier(w);
 				if (w->tid == 0) team_rewind(w, JOB_PHASE);

@@ -22,6 +22,7 @@ enum {
 	GEMM_KC = 768,      // words of k in a block, at most
 	GEMM_NC = 4096,     // columns in a block, at most
 	GEMM_MC = 168,      // rows in a job, at most (a multiple of every tile's rows)
+	GEMM_FEW = 8,       // rows that a gemm_few takes, at most
 	GEMM_MAX_ROWS = 14,  // rows of the largest register tile
 	GEMM_PAD = 64,       // words that packing may write past a panel's end
 };
@@ -41,6 +42,7 @@ typedef struct {
 	void *c;           // [M,N], ldc elements from row to row
 	int64_t m, n, k, ldc;
 	const float *bias; // [N] or NULL
+	const uint32_t *b_packed; // B as panels [k][nr] of all k, made by gemm_pack_all for this instruction set; or NULL
 	float *dbias;      // [M] or NULL: += or = Σ_k A[m,k], in f32
 	int c_type;        // DT_F32 or DT_BF16
 	int math;          // DT_F32 or DT_BF16 products
@@ -64,6 +66,11 @@ typedef void gemm_tile(int64_t kw, const uint32_t *a, const uint32_t *b, const g
 // rows become zeros.
 typedef void gemm_pack(uint32_t *out, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0, int64_t kw, int words);
 
+// Up to GEMM_FEW rows of x (words, x_ld apart) with `have` ≤ 16 rows of w that lie along k (words, w_ld apart).
+typedef void gemm_few(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io);
+// Turns a tile [outs, rows], tile_ld apart, into y[rows, outs] of a dtype, or with `back` y into the tile.
+typedef void gemm_turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int64_t ld, int type, int back);
+
 // What one instruction set brings.
 typedef struct {
 	int mr, nr;        // register tile
@@ -72,12 +79,22 @@ typedef struct {
 	gemm_tile **bf16;  // the same for WORD_PAIR
 	gemm_pack *pack_a; // panels of mr
 	gemm_pack *pack_b; // panels of nr
+	// For few rows (gemm_few.c); all NULL where the instruction set has no such path.
+	gemm_tile **f32_narrow, **bf16_narrow; // [mr+1] by rows: tiles of nr/2 columns
+	gemm_few *f32_few, *bf16_few;
+	gemm_turn *turn;
 } gemm_isa;
 
 extern const gemm_isa gemm_generic, gemm_avx2, gemm_avx512, gemm_avx512bf16;
 
 // gemm_run is the whole product; every thread of the team calls it.
 void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa);
+
+// gemm_run_few is gemm_run for few rows and a B that is read in place; 0: not its case, and nothing was done.
+int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa);
+
+// gemm_in_place reports whether the words of an operand can be read where its elements lie.
+int gemm_in_place(const gemm_operand *x, int64_t k, int words);
 
 // gemm_words returns the words that k elements make.
 static inline int64_t gemm_words(int64_t k, int words) {

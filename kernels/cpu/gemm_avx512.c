@@ -21,31 +21,27 @@ static inline __m512i load16(const uint16_t *p, __mmask16 m) { return _mm512_cvt
 
 // Tile edges ------------------------------------------------------------------------------------------------------------
 
-static inline __m512 start16(const void *p, int type, int64_t at, __mmask16 m) {
-	if (type == DT_F32) return _mm512_maskz_loadu_ps(m, (const float *)p + at);
-	return _mm512_castsi512_ps(_mm512_slli_epi32(load16((const uint16_t *)p + at, m), 16));
+static inline __m512 start16(const void *p, const int type, __mmask16 m) {
+	if (type == DT_F32) return _mm512_maskz_loadu_ps(m, p);
+	return _mm512_castsi512_ps(_mm512_slli_epi32(load16(p, m), 16));
 }
 
-static inline void tile_start(const gemm_io *io, int r, __mmask16 m0, __mmask16 m1, __m512 *c0, __m512 *c1) {
-	*c0 = *c1 = _mm512_setzero_ps();
-	if (!io->in) return;
-	*c0 = start16(io->in, io->in_type, r * io->in_ld, m0);
-	*c1 = start16(io->in, io->in_type, r * io->in_ld + 16, m1);
+static inline void finish16(void *p, const int type, __mmask16 m, __m512 c) {
+	if (type == DT_F32) _mm512_mask_storeu_ps(p, m, c);
+	else _mm256_mask_storeu_epi16(p, m, _mm512_cvtepi32_epi16(round_bf16(_mm512_castps_si512(c))));
 }
 
-static inline void finish16(void *p, int type, int64_t at, __mmask16 m, __m512 c) {
-	if (type == DT_F32) _mm512_mask_storeu_ps((float *)p + at, m, c);
-	else _mm256_mask_storeu_epi16((uint16_t *)p + at, m, _mm512_cvtepi32_epi16(round_bf16(_mm512_castps_si512(c))));
-}
-
-static inline void tile_finish(const gemm_io *io, int r, __mmask16 m0, __mmask16 m1, __m512 c0, __m512 c1) {
-	finish16(io->out, io->out_type, r * io->out_ld, m0, c0);
-	finish16(io->out, io->out_type, r * io->out_ld + 16, m1, c1);
-}
-
-#define TILE tile_f32
-#define DOT(c, a, b) _mm512_fmadd_ps(a, b, c)
-#include "gemm_tile512_body.h"
+// START and FINISH are the ends of all rows of a tile, for one dtype; ld is in elements.
+#define START(type, size)                                                        \
+	_Pragma("GCC unroll 14") for (int r = 0; r < rows; r++, in += io->in_ld * size) { \
+		c0[r] = start16(in, type, m0);                                               \
+		c1[r] = wide ? start16(in + 16 * size, type, m1) : c0[r];                     \
+	}
+#define FINISH(type, size)                                                         \
+	_Pragma("GCC unroll 14") for (int r = 0; r < rows; r++, out += io->out_ld * size) { \
+		finish16(out, type, m0, c0[r]);                                                \
+		if (wide) finish16(out + 16 * size, type, m1, c1[r]);                          \
+	}
 
 // Packing ---------------------------------------------------------------------------------------------------------------
 
@@ -86,6 +82,10 @@ static inline __attribute__((always_inline)) void vec_transpose(vec v[16]) {
 		v[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
 	}
 }
+
+#define TILE tile_f32
+#define DOT(c, a, b) _mm512_fmadd_ps(a, b, c)
+#include "gemm_tile512_body.h"
 
 // halves loads up to 16 neighbouring elements as bf16 in the low half of each lane.
 static inline vec halves(const gemm_operand *x, int64_t at, __mmask16 m) {
@@ -128,7 +128,32 @@ static inline __attribute__((always_inline)) vec FN(load_across)(const gemm_oper
 PACK(pack_14, 14)
 PACK(pack_32, 32)
 
-const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512};
+// turn moves up to 16 × 16 elements of a tile [out, row] to or from y[row, out].
+static inline void turn16(float *tile, int64_t tile_ld, int outs, int rows, char *y, int64_t ld, int type, int back) {
+	const int64_t size = type == DT_F32 ? 4 : 2;
+	__mmask16 m = mask16(outs);
+	vec v[16];
+	for (int i = 0; i < 16; i++) {
+		if (!back) v[i] = i < outs ? _mm512_loadu_si512(tile + i * tile_ld) : vec_zero();
+		else if (i >= rows) v[i] = vec_zero();
+		else v[i] = _mm512_castps_si512(type == DT_F32 ? start16(y + i * ld * size, DT_F32, m) : start16(y + i * ld * size, DT_BF16, m));
+	}
+	vec_transpose(v);
+	for (int i = 0; i < 16; i++) {
+		if (back && i < outs) _mm512_storeu_si512(tile + i * tile_ld, v[i]);
+		if (back || i >= rows) continue;
+		if (type == DT_F32) finish16(y + i * ld * size, DT_F32, m, _mm512_castsi512_ps(v[i]));
+		else finish16(y + i * ld * size, DT_BF16, m, _mm512_castsi512_ps(v[i]));
+	}
+}
+
+static void turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int64_t ld, int type, int back) {
+	for (int r = 0; r < rows; r += 16)
+		turn16(tile + r, tile_ld, outs, rows - r < 16 ? rows - r : 16, (char *)y + r * ld * (type == DT_F32 ? 4 : 2), ld, type, back);
+}
+
+const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512,
+                              tile_f32_narrow_table, tile_f32_narrow_table, tile_f32_few, tile_f32_few, turn};
 
 #pragma GCC pop_options
 #pragma GCC push_options
@@ -138,7 +163,8 @@ const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_tab
 #define DOT(c, a, b) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
 #include "gemm_tile512_body.h"
 
-const gemm_isa gemm_avx512bf16 = {14, 32, WORD_PAIR, tile_f32_table, tile_bf16_table, pack_14_avx512, pack_32_avx512};
+const gemm_isa gemm_avx512bf16 = {14, 32, WORD_PAIR, tile_f32_table, tile_bf16_table, pack_14_avx512, pack_32_avx512,
+                                  tile_f32_narrow_table, tile_bf16_narrow_table, tile_f32_few, tile_bf16_few, turn};
 
 #pragma GCC pop_options
 #else

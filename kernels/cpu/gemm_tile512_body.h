@@ -1,46 +1,107 @@
 // The AVX-512 register tile: 14 rows × 32 columns are 28 accumulators; two vectors of b and one broadcast of a fill the rest.
-// DOT(c, a, b) is one step of the chain: an fma, or the bf16 dot product.
+// The narrow tile has 16 columns. DOT(c, a, b) is one step of the chain: an fma, or the bf16 dot product.
 
 #define NAME_(name, rows) name##_##rows
 #define NAME(name, rows) NAME_(name, rows)
 
-static inline __attribute__((always_inline)) void TILE(const int rows, int64_t kw, const uint32_t *a, const uint32_t *b,
+static inline __attribute__((always_inline)) void TILE(const int rows, const int wide, int64_t kw, const uint32_t *a, const uint32_t *b,
                                                        const gemm_io *io) {
 	__mmask16 m0 = mask16(io->cols), m1 = mask16(io->cols - 16);
 	__m512 c0[GEMM_MAX_ROWS], c1[GEMM_MAX_ROWS];
+	const char *in = io->in;
+	char *out = io->out;
+	if (!in) {
 #pragma GCC unroll 14
-	for (int r = 0; r < rows; r++) tile_start(io, r, m0, m1, &c0[r], &c1[r]);
+		for (int r = 0; r < rows; r++) c0[r] = c1[r] = _mm512_setzero_ps();
+	} else if (io->in_type == DT_F32) {
+		START(DT_F32, 4)
+	} else {
+		START(DT_BF16, 2)
+	}
 	// Row r of a is at q[r/4] + (r%4)·s: four pointers and two strides stay in registers, fourteen pointers would not.
 	const int64_t s = io->a_rs * 4, s3 = 3 * s, step = io->a_ks * 4, b_ks = io->b_ks;
 	const char *q[4];
 #pragma GCC unroll 4
 	for (int r = 0; r < 4; r++) q[r] = (const char *)a + 4 * r * s;
 	for (int64_t k = 0; k < kw; k++, b += b_ks) {
-		__m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
+		__m512 b0 = _mm512_loadu_ps(b), b1 = wide ? _mm512_loadu_ps(b + 16) : b0;
 #pragma GCC unroll 14
 		for (int r = 0; r < rows; r++) {
 			const char *p = q[r / 4];
 			__m512 x = _mm512_set1_ps(*(const float *)(r % 4 == 0 ? p : r % 4 == 1 ? p + s : r % 4 == 2 ? p + 2 * s : p + s3));
 			c0[r] = DOT(c0[r], x, b0);
-			c1[r] = DOT(c1[r], x, b1);
+			if (wide) c1[r] = DOT(c1[r], x, b1);
 		}
 #pragma GCC unroll 4
 		for (int r = 0; r < 4; r++) q[r] += step;
 	}
-#pragma GCC unroll 14
-	for (int r = 0; r < rows; r++) tile_finish(io, r, m0, m1, c0[r], c1[r]);
+	if (io->out_type == DT_F32) {
+		FINISH(DT_F32, 4)
+	} else {
+		FINISH(DT_BF16, 2)
+	}
 }
 
-#define ROWS(r) \
-	static void NAME(TILE, r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { TILE(r, kw, a, b, io); }
+#define ROWS(r)                                                                                             \
+	static void NAME(TILE, r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) {           \
+		TILE(r, 1, kw, a, b, io);                                                                               \
+	}                                                                                                         \
+	static void NAME(NAME(TILE, narrow), r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
+		TILE(r, 0, kw, a, b, io);                                                                               \
+	}
 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 
-static gemm_tile *NAME(TILE, table)[GEMM_MAX_ROWS + 1] = {
-	0,
-	NAME(TILE, 1), NAME(TILE, 2), NAME(TILE, 3), NAME(TILE, 4), NAME(TILE, 5), NAME(TILE, 6), NAME(TILE, 7),
-	NAME(TILE, 8), NAME(TILE, 9), NAME(TILE, 10), NAME(TILE, 11), NAME(TILE, 12), NAME(TILE, 13), NAME(TILE, 14),
-};
+#define LIST(t) {0, NAME(t, 1), NAME(t, 2), NAME(t, 3), NAME(t, 4), NAME(t, 5), NAME(t, 6), NAME(t, 7), \
+	NAME(t, 8), NAME(t, 9), NAME(t, 10), NAME(t, 11), NAME(t, 12), NAME(t, 13), NAME(t, 14)}
+static gemm_tile *NAME(TILE, table)[GEMM_MAX_ROWS + 1] = LIST(TILE);
+static gemm_tile *NAME(NAME(TILE, narrow), table)[GEMM_MAX_ROWS + 1] = LIST(NAME(TILE, narrow));
 
+// The product of up to FEW rows with 16 rows of w that lie along k: 16 × 16 words of w are transposed in registers and meet
+// each row of x once. x: [rows, kw] words, x_ld apart; w: 16 rows, w_ld apart.
+static inline __attribute__((always_inline)) void NAME(TILE, rows)(const int rows, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                                   const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	__mmask16 m0 = mask16(have);
+	__m512 c[GEMM_FEW];
+	const char *in = io->in;
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) {
+		c[r] = !in ? _mm512_setzero_ps() : io->in_type == DT_F32 ? start16(in + r * io->in_ld * 4, DT_F32, m0) : start16(in + r * io->in_ld * 2, DT_BF16, m0);
+	}
+	for (int64_t k = 0; k < kw; k += 16) {
+		__mmask16 mk = mask16(kw - k);
+		__m512i v[16];
+		for (int i = 0; i < 16; i++) v[i] = i < have ? _mm512_maskz_loadu_epi32(mk, w + i * w_ld + k) : _mm512_setzero_si512();
+		vec_transpose(v);
+		int64_t steps = kw - k < 16 ? kw - k : 16;
+		if (steps == 16) {
+#pragma GCC unroll 16
+			for (int s = 0; s < 16; s++) {
+#pragma GCC unroll 8
+				for (int r = 0; r < rows; r++) c[r] = DOT(c[r], _mm512_set1_ps(*(const float *)(x + r * x_ld + k + s)), _mm512_castsi512_ps(v[s]));
+			}
+			continue;
+		}
+		for (int s = 0; s < steps; s++) {
+#pragma GCC unroll 8
+			for (int r = 0; r < rows; r++) c[r] = DOT(c[r], _mm512_set1_ps(*(const float *)(x + r * x_ld + k + s)), _mm512_castsi512_ps(v[s]));
+		}
+	}
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) {
+		if (io->out_type == DT_F32) finish16((char *)io->out + r * io->out_ld * 4, DT_F32, m0, c[r]);
+		else finish16((char *)io->out + r * io->out_ld * 2, DT_BF16, m0, c[r]);
+	}
+}
+
+static void NAME(TILE, few)(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	switch (rows) {
+#define CASE(r) case r: have == 16 ? NAME(TILE, rows)(r, kw, x, x_ld, w, w_ld, 16, io) : NAME(TILE, rows)(r, kw, x, x_ld, w, w_ld, have, io); break;
+	CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+#undef CASE
+	}
+}
+
+#undef LIST
 #undef ROWS
 #undef NAME
 #undef NAME_

@@ -151,7 +151,7 @@ func eachVariant(t *testing.T, b *Backend, op string, f func(name string)) {
 }
 
 var linearShapes = []struct{ n, i, o int64 }{
-	{1, 1, 1}, {1, 17, 33}, {2, 64, 16}, {5, 31, 7}, {14, 32, 32}, {15, 33, 31}, {16, 800, 65}, {29, 48, 97}, {37, 1601, 19}, {3, 2, 70},
+	{1, 1, 1}, {1, 17, 33}, {2, 64, 16}, {5, 31, 7}, {14, 32, 32}, {15, 33, 31}, {16, 800, 65}, {29, 48, 97}, {37, 1601, 19}, {3, 2, 70}, {131, 40, 50}, {8, 66, 32}, {128, 18, 30},
 }
 
 // Every variant, every mix of dtypes, three shapes, several teams: the bits of the contract's chain.
