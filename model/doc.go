@@ -3,8 +3,8 @@
 // number comes from a kernels.Backend.
 //
 // Reading order: config.go (what a model is), layers.go and params.go (what that means layer by layer and tensor by
-// tensor), weights.go (where the parameters live), plan.go (the memory of a run), train.go, forward.go and backward.go (a
-// step of training), score.go (evaluation), step.go (generation).
+// tensor), weights.go (where the parameters live), layout.go and plan.go (every buffer of a run), trainer.go, forward.go, loss.go
+// and backward.go (a step of training), score.go (evaluation), infer.go and step.go (generation).
 //
 // Shapes follow the legend of package kernels: N rows of a ragged batch, C hidden, F intermediate, V vocabulary, H query
 // heads, K key heads, D head_dim, R = H + 2K.
