@@ -66,6 +66,9 @@ func (t *Tokenizer) BOS() (int32, bool) { return t.bos, t.bos >= 0 }
 // EOS returns the token that ends a text, if there is one.
 func (t *Tokenizer) EOS() (int32, bool) { return t.eos, t.eos >= 0 }
 
+// AddsBOS reports whether tokenizer.json itself puts BOS before every text: whether Hugging Face's encode does by default.
+func (t *Tokenizer) AddsBOS() bool { return t.spec.bos != "" }
+
 // WithBOS returns ids with the token that begins a text in front, unless it is there already or the
 // tokenizer has none. ids itself is not changed.
 func (t *Tokenizer) WithBOS(ids []int32) []int32 {

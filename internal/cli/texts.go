@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/primer-lm/primer/data"
+	"github.com/primer-lm/primer/data/mix"
+	"github.com/primer-lm/primer/data/shard"
+	"github.com/primer-lm/primer/data/templates"
+	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/internal/progress"
+	"github.com/primer-lm/primer/tokenizer"
+)
+
+// texts is how inputs are read and become units of text.
+type texts struct {
+	kind         string
+	templateSeed uint64
+	templates    []string
+	textField    string
+	blankSplit   bool
+	strict       bool
+	plainText    bool // inputs are plain text, whatever their names
+}
+
+// bindReading declares the flags of reading records.
+func (t *texts) bindReading(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.textField, "text-field", "", "JSON field that holds the text (default text)")
+	f.BoolVar(&t.blankSplit, "blank-split", false, "in plain text files, blank lines separate documents")
+	f.BoolVar(&t.strict, "strict", false, "a broken line or invalid UTF-8 is an error; otherwise it is counted and skipped or repaired")
+}
+
+// bind declares the flags of reading and rendering.
+func (t *texts) bind(cmd *cobra.Command) {
+	t.bindReading(cmd)
+	f := cmd.Flags()
+	f.StringVar(&t.kind, "kind", string(templates.Raw), "what the records are: "+names(kindNames()))
+	f.Uint64Var(&t.templateSeed, "template-seed", 1, "of the templates that chains are rendered with")
+	f.StringSliceVar(&t.templates, "templates", nil, "more template `files`, added to the embedded ones")
+	completes(cmd, "kind", kindNames)
+}
+
+func kindNames() []string {
+	var out []string
+	for _, k := range templates.Kinds() {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+func (t *texts) options(stdio IO, report *data.Report) data.Options {
+	opt := data.Options{Strict: t.strict, BlankSplit: t.blankSplit, TextField: t.textField, Report: report, Stdin: stdio.In}
+	if t.plainText {
+		opt.Kind = data.Text
+	}
+	return opt
+}
+
+// rendered streams the inputs as text.
+func (t *texts) rendered(stdio IO, paths []string, report *data.Report, counts *templates.Counts) (iter.Seq2[templates.Rendered, error], error) {
+	if !slices.Contains(kindNames(), t.kind) {
+		return nil, usage("--kind %q; there are %s", t.kind, names(kindNames()))
+	}
+	set := templates.Default()
+	if len(t.templates) > 0 {
+		var err error
+		if set, err = templates.Load(t.templates...); err != nil {
+			return nil, err
+		}
+	}
+	return set.Texts(templates.Kind(t.kind), paths, t.templateSeed, t.options(stdio, report), counts), nil
+}
+
+// build tokenizes the inputs into a folder of shards and says what it met.
+func (t *texts) build(ctx context.Context, stdio IO, dir string, tok *tokenizer.Tokenizer, paths []string) (shard.Info, error) {
+	var report data.Report
+	rendered, err := t.rendered(stdio, paths, &report, nil)
+	if err != nil {
+		return shard.Info{}, err
+	}
+	units := func(yield func(shard.Unit, error) bool) {
+		for r, err := range checked(ctx, rendered) {
+			if !yield(shard.Unit{Text: r.Text}, err) || err != nil {
+				return
+			}
+		}
+	}
+	line := progress.New(stdio.Err, "tokenize")
+	info, err := shard.Build(durable.OS, dir, tok, units, shard.Options{Note: fmt.Sprintf("%s %v", t.kind, paths),
+		Progress: func(units, tokens int64) { line.Update(units, 0, progress.F("tokens", progress.Count(tokens))) }})
+	line.Done()
+	stdio.problems(&report)
+	if err == nil && info.Units == 0 {
+		err = data.ErrEmpty
+	}
+	return info, err
+}
+
+// problems tells of lines that were skipped or repaired.
+func (s IO) problems(r *data.Report) {
+	if r.Broken+r.Repaired+r.Unchecked > 0 {
+		s.note("%s", r)
+	}
+}
+
+// shards opens the inputs as tokens: a folder of shards as it is; anything else tokenized into a folder beneath cache, or found
+// there from an earlier run over the same files.
+func (t *texts) shards(ctx context.Context, stdio IO, cache string, tok *tokenizer.Tokenizer, paths []string) (*shard.Set, error) {
+	if len(paths) == 1 && isShards(paths[0]) {
+		return openShards(paths[0], tok)
+	}
+	key, err := t.key(tok, paths)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, key)
+	if !isShards(dir) {
+		if _, err := t.build(ctx, stdio, dir, tok, paths); err != nil && !errors.Is(err, fs.ErrExist) { // another process was first
+			return nil, err
+		}
+	}
+	return openShards(dir, tok)
+}
+
+func openShards(dir string, tok *tokenizer.Tokenizer) (*shard.Set, error) {
+	set, err := shard.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := set.Check(tok); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), set.Close())
+	}
+	return set, nil
+}
+
+func isShards(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "corpus.json"))
+	return err == nil
+}
+
+// key names what tokenizing would give: files by path, size and time, and all that decides how they are read.
+func (t *texts) key(tok *tokenizer.Tokenizer, paths []string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "1 %q %d %q %v %v\n", t.kind, t.templateSeed, t.textField, t.blankSplit, t.strict)
+	h.Write(tok.JSON())
+	for _, p := range append(slices.Clone(paths), t.templates...) {
+		if p == data.Stdin {
+			return "", usage("training cannot read - (a run could not go on with it): make shards of it first, with corpus tokenize --in -")
+		}
+		if err := stamp(h, p); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+// stamp hashes names, sizes and times of the files that a path, glob or folder stands for.
+func stamp(h io.Writer, path string) error {
+	found := []string{path}
+	if _, err := os.Stat(path); err != nil {
+		if found, err = filepath.Glob(path); err != nil || len(found) == 0 {
+			return fmt.Errorf("%w: %s", data.ErrNoFile, path)
+		}
+	}
+	for _, root := range found {
+		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := os.Stat(p) // what a link leads to
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(h, "%q %d %d\n", p, info.Size(), info.ModTime().UnixNano())
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("%w: %w", data.ErrNoFile, err)
+		}
+	}
+	return nil
+}
+
+// mixture opens a mixture file; sources that are no shards are tokenized beneath cache.
+func (t *texts) mixture(ctx context.Context, stdio IO, spec *mix.Spec, cache string, tok *tokenizer.Tokenizer) (*mix.Mixture, error) {
+	return spec.Open(func(src mix.SourceSpec) (mix.Source, error) {
+		each := *t
+		each.kind, each.templateSeed, each.templates = src.Kind, src.TemplateSeed, src.Templates
+		if src.TextField != "" {
+			each.textField = src.TextField
+		}
+		if each.kind == "" {
+			each.kind = string(templates.Raw)
+		}
+		return each.shards(ctx, stdio, cache, tok, src.Paths)
+	})
+}
