@@ -42,6 +42,13 @@ static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t
 	}
 }
 
+// fetch asks for the words k to k+n of the rows after these, so that they are near when their turn comes.
+static inline void fetch(const uint32_t *row, int64_t ld, int rows, int64_t n) {
+	for (int r = 0; r < rows; r++) {
+		for (int64_t k = 0; k < n; k += 16) __builtin_prefetch(row + (rows + r) * ld + k);
+	}
+}
+
 // turned_tile is outputs o to o+outs of all rows; part: [MAX_ROWS, TURN_ROWS] holds the chains between chunks of k.
 static void turned_tile(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int outs, float *part) {
 	const int bf16 = g->b.type == DT_BF16, nr = isa->nr;
@@ -55,6 +62,7 @@ static void turned_tile(const gemm_args *g, const gemm_isa *isa, const uint32_t 
 		}
 	}
 	for (int64_t k = 0; k < kw || k == 0; k += CHUNK) {
+		fetch(row_of(&g->b, o) + k, w_ld, outs, at_most(CHUNK, kw - k));
 		for (int64_t r = 0; r < g->m; r += nr) {
 			float *tile = part + r;
 			const int64_t cols = at_most(nr, g->m - r);

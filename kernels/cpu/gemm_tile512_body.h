@@ -67,8 +67,11 @@ static inline __attribute__((always_inline)) void NAME(TILE, rows)(const int row
 	for (int r = 0; r < rows; r++) {
 		c[r] = !in ? _mm512_setzero_ps() : io->in_type == DT_F32 ? start16(in + r * io->in_ld * 4, DT_F32, m0) : start16(in + r * io->in_ld * 2, DT_BF16, m0);
 	}
+	// Asking ahead: short rows, for the same place 16 rows on; long ones, for the same row a few lines on.
+	const int64_t ahead = kw <= 1024 ? 16 * w_ld : 96;
 	for (int64_t k = 0; k < kw; k += 16) {
 		__mmask16 mk = mask16(kw - k);
+		for (int i = 0; i < 16; i++) __builtin_prefetch(w + i * w_ld + k + ahead);
 		__m512i v[16];
 		for (int i = 0; i < 16; i++) v[i] = i < have ? _mm512_maskz_loadu_epi32(mk, w + i * w_ld + k) : _mm512_setzero_si512();
 		vec_transpose(v);
