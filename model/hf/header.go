@@ -49,8 +49,8 @@ func ParseHeader(head []byte, fileSize int64) (entries []Entry, dataStart int64,
 	if text[0] != '{' {
 		return nil, 0, fmt.Errorf("%w: offset 8: does not begin with '{'", ErrHeader)
 	}
-	if c := bytes.Count(text, []byte(`"data_offsets"`)); c > maxTensors {
-		return nil, 0, fmt.Errorf("%w: about %d tensors, at most %d are read", ErrHeader, c, maxTensors)
+	if tooManyTensors(text) {
+		return nil, 0, fmt.Errorf("%w: more than %d tensors", ErrHeader, maxTensors)
 	}
 	if !utf8.Valid(text) {
 		return nil, 0, fmt.Errorf("%w: not valid UTF-8", ErrHeader)
@@ -63,6 +63,18 @@ func ParseHeader(head []byte, fileSize int64) (entries []Entry, dataStart int64,
 		return nil, 0, fmt.Errorf("%w: %w", ErrHeader, err)
 	}
 	return p.entries, dataStart, nil
+}
+
+// tooManyTensors counts what every tensor must have, before anything is parsed, and stops at the limit.
+func tooManyTensors(text []byte) bool {
+	mark := []byte(`"data_offsets"`)
+	for n := 0; ; n++ {
+		at := bytes.Index(text, mark)
+		if at < 0 || n > maxTensors {
+			return n > maxTensors
+		}
+		text = text[at+len(mark):]
+	}
 }
 
 // headerLength reads and checks the 8 bytes that every file begins with.
