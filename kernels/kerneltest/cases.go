@@ -6,12 +6,13 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/primer-lm/primer/kernels"
 )
 
-// Cases returns every case of the suite.
-func Cases() []Case {
+// Cases returns every case of the suite. They are built once: some remember what was costly to choose.
+var Cases = sync.OnceValue(func() []Case {
 	var out []Case
 	for _, of := range []func() []Case{
 		embedCases, linearCases, linearBackwardCases, rmsnormCases, ropeCases, attentionCases, attentionBackwardCases, gluCases,
@@ -20,7 +21,7 @@ func Cases() []Case {
 		out = append(out, of()...)
 	}
 	return out
-}
+})
 
 // Failure is an op that must fail on the device because of its data.
 type Failure struct {

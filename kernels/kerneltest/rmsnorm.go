@@ -17,14 +17,18 @@ func rmsnormCases() []Case {
 				out = append(out, rmsnormCase(s.n, s.c, d.act, d.weight, d.act, mode))
 			}
 			for _, accumulate := range []bool{false, true} {
-				out = append(out, rmsnormBackwardCase(s.n, s.c, d.act, d.weight, accumulate, "apart"))
+				if s.c > 1 { // the gradient of a single column cancels to nothing but rounding
+					out = append(out, rmsnormBackwardCase(s.n, s.c, d.act, d.weight, accumulate, "apart"))
+				}
 			}
 		}
 		out = append(out,
 			rmsnormCase(s.n, s.c, kernels.F32, kernels.F32, kernels.BF16, "residual"),
 			rmsnormBackwardCase(s.n, s.c, kernels.F32, kernels.F32, true, "residual"),
-			rmsnormBackwardCase(s.n, s.c, kernels.BF16, kernels.BF16, false, "over dresidual"),
-			rmsnormBackwardCase(s.n, s.c, kernels.F32, kernels.BF16, false, "over dout"))
+			rmsnormBackwardCase(s.n, s.c, kernels.BF16, kernels.BF16, false, "over dresidual"))
+		if s.c > 1 {
+			out = append(out, rmsnormBackwardCase(s.n, s.c, kernels.F32, kernels.BF16, false, "over dout"))
+		}
 	}
 	return out
 }

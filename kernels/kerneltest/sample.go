@@ -34,6 +34,7 @@ var sampleSettings = []struct {
 // tokens must be the reference's. Rounding logits to eighths makes ties; one row has impossible tokens (-Inf).
 func sampleCase(v, top int64, d kernels.DType) Case {
 	rows := int64(len(sampleSettings)) * 3
+	chosen := map[int64]float64{} // found once, for all runs of the case
 	return Case{Op: "Sample", Name: fmt.Sprintf("v=%d,top=%d,%v", v, top, d), Units: rows, Run: func(p *Probe) {
 		w, logits := p.Window(), p.values("logits", rows*v)
 		for i := range logits {
@@ -48,9 +49,12 @@ func sampleCase(v, top int64, d kernels.DType) Case {
 			set := sampleSettings[r%int64(len(sampleSettings))]
 			temperature[r], topK[r], positions[r] = float64(float32(set.temperature)), float64(set.topK), float64(r*r)
 			topP[r], minP[r] = float64(float32(set.topP)), float64(float32(set.minP))
-			seeds[r] = decided(ref.Row{
-				Logits: logits[r*v : (r+1)*v], Temperature: temperature[r], TopP: topP[r], MinP: minP[r], TopK: int(set.topK), Position: uint64(r * r),
-			})
+			if _, ok := chosen[r]; !ok {
+				chosen[r] = decided(ref.Row{
+					Logits: logits[r*v : (r+1)*v], Temperature: temperature[r], TopP: topP[r], MinP: minP[r], TopK: int(set.topK), Position: uint64(r * r),
+				})
+			}
+			seeds[r] = chosen[r]
 		}
 		a := kernels.SampleArgs{
 			Tokens: p.RowsOut("tokens", w, exact, kernels.I32, rows), LogProbs: p.RowsOut("logprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows),

@@ -31,7 +31,9 @@ func (b *Backend) Attention(a kernels.AttentionArgs) {
 					lse := softmax(scores)
 					out := make([]float64, p.d)
 					for j := first; j <= i; j++ {
-						axpy(out, scores[j-first]*drop.attention(s, h, i, j), p.value(doc.from+j, h))
+						if keep := drop.attention(s, h, i, j); keep != 0 {
+							axpy(out, scores[j-first]*keep, p.value(doc.from+j, h))
+						}
 					}
 					for c, v := range out {
 						put(a.Out, int64((n*p.h+h)*p.d+c), v)
@@ -99,11 +101,8 @@ func dot(x, y []float64) float64 {
 	return sum
 }
 
-// axpy adds f·x to y. A dropped element (f = 0) adds nothing, whatever x holds.
+// axpy adds f·x to y.
 func axpy(y []float64, f float64, x []float64) {
-	if f == 0 {
-		return
-	}
 	for c, v := range x {
 		y[c] += f * v
 	}

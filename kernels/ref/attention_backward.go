@@ -51,9 +51,9 @@ func (g attentionGrad) query(s int, doc document, i, h, first int) {
 		k, v := g.p.key(doc.from+j, h), g.p.value(doc.from+j, h)
 		p := math.Exp(g.scale*dot(q, k) - g.lse[h*g.p.n+n])
 		keep := g.drop.attention(s, h, i, j)
-		axpy(g.grad.value(doc.from+j, h), p*keep, dout)
 		ds := -p * di
-		if keep != 0 {
+		if keep != 0 { // what is dropped is not read, be it NaN
+			axpy(g.grad.value(doc.from+j, h), p*keep, dout)
 			ds += p * keep * dot(dout, v)
 		}
 		axpy(dq, g.scale*ds, k)
