@@ -4,7 +4,6 @@ package cpu
 import "C"
 
 import (
-	"fmt"
 	"unsafe"
 
 	"github.com/primer-lm/primer/kernels"
@@ -38,6 +37,10 @@ func (b *Backend) Linear(a kernels.LinearArgs) {
 	}
 	setAddress(unsafe.Pointer(&g.c), a.Y)
 	setAddress(unsafe.Pointer(&g.bias), a.Bias)
+	// Another variant may have been forced since the weight was packed: then the plain tensor serves.
+	if p, ok := a.W.Packed.(*packedWeight); ok && p.isa == b.pick(linearName(a.W.Type)) && a.W.Layout != plainFromF16 {
+		*(*uintptr)(unsafe.Pointer(&g.b_packed)) = p.mem.Addr
+	}
 	b.product(&g, a.Y, a.W.Type)
 }
 
@@ -68,15 +71,18 @@ func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
 
 // product picks the variant by the dtype of the products and issues.
 func (b *Backend) product(g *C.gemm_args, c kernels.Tensor, math kernels.DType) {
-	name := opLinearF32
-	if math == kernels.BF16 {
-		name = opLinearBF16
-	}
 	if g.m == 0 || g.n == 0 {
 		return
 	}
 	g.c_type, g.math = C.int(c.Type), C.int(math)
-	b.submit(linearOps[b.pick(name)], unsafe.Pointer(g), unsafe.Sizeof(*g))
+	b.submit(linearOps[b.pick(linearName(math))], unsafe.Pointer(g), unsafe.Sizeof(*g))
+}
+
+func linearName(math kernels.DType) string {
+	if math == kernels.BF16 {
+		return opLinearBF16
+	}
+	return opLinearF32
 }
 
 // operand views a matrix [r,c]: as rows of A or B along k, or, across, with the second dimension as its rows.
@@ -104,16 +110,57 @@ func boolInt(v bool) C.int {
 	return 0
 }
 
-// Prepare makes a handle of w[O,I].
-func (b *Backend) Prepare(w kernels.Tensor, use kernels.WeightUse) (kernels.Weight, error) {
-	if w.Rank() != 2 {
-		shapeError("prepare", "want w[O,I]", w)
-	}
-	if w.Type != kernels.F32 && w.Type != kernels.BF16 {
-		return kernels.Weight{}, fmt.Errorf("cpu: linear weight in %v: want f32 or bf16", w.Type)
-	}
-	return kernels.Weight{Tensor: w, Layout: "plain", O: w.Dim(0), I: w.Dim(1), Type: w.Type}, nil
+// packedWeight is a frozen weight as panels for one instruction set, beside the plain tensor.
+type packedWeight struct {
+	mem *kernels.Memory
+	isa int
 }
 
-// Release frees what Prepare allocated.
-func (b *Backend) Release(kernels.Weight) {}
+const plainFromF16 = "plain from f16"
+
+// maxPacked is the size of a frozen weight, in bytes, up to which it is packed. A larger one comes from main memory at every
+// use, where reading it in place is as fast; a copy would only cost memory.
+const maxPacked = 8 << 20
+
+// Prepare makes a handle of w[O,I]. An f16 weight is copied to f32, which is exact.
+func (b *Backend) Prepare(w kernels.Tensor, use kernels.WeightUse) (kernels.Weight, error) {
+	if w.Rank() != 2 || (w.Type != kernels.F32 && w.Type != kernels.BF16 && w.Type != kernels.F16) {
+		shapeError("prepare", "want w[O,I] in f32, bf16 or f16", w)
+	}
+	out := kernels.Weight{Tensor: w, Layout: "plain", O: w.Dim(0), I: w.Dim(1), Type: w.Type}
+	if w.Type == kernels.F16 {
+		mem, err := b.Alloc(kernels.MemWeights, w.Len()*kernels.F32.Size())
+		if err != nil {
+			return kernels.Weight{}, err
+		}
+		out.Tensor, out.Type = kernels.NewTensor(mem, 0, kernels.F32, out.O, out.I), kernels.F32
+		out.Layout, out.Packed = plainFromF16, &packedWeight{mem: mem}
+		b.Copy(kernels.CopyArgs{Dst: out.Tensor, X: w})
+		return out, b.Sync()
+	}
+	if use == kernels.WeightFrozen && w.Bytes() <= maxPacked {
+		return b.pack(out)
+	}
+	return out, nil
+}
+
+// pack lays a frozen weight out as the panels that the register tiles read.
+func (b *Backend) pack(w kernels.Weight) (kernels.Weight, error) {
+	isa := b.pick(linearName(w.Type))
+	a := C.pack_args{x: operand(w.Tensor, false), rows: C.int64_t(w.O), k: C.int64_t(w.I), math: C.int(w.Type)}
+	mem, err := b.Alloc(kernels.MemWeights, int64(C.primer_packed_bytes(C.int(isa), &a)))
+	if err != nil {
+		return kernels.Weight{}, err
+	}
+	a.isa, a.out = C.int(isa), C.uintptr_t(mem.Addr)
+	b.submit(C.primer_op(C.primer_pack), unsafe.Pointer(&a), unsafe.Sizeof(a))
+	w.Layout, w.Packed = "panels "+isaNames[isa], &packedWeight{mem, isa}
+	return w, b.Sync()
+}
+
+// Release frees what Prepare allocated; the tensor that Prepare was given stays.
+func (b *Backend) Release(w kernels.Weight) {
+	if p, ok := w.Packed.(*packedWeight); ok {
+		b.Free(p.mem)
+	}
+}

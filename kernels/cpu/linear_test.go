@@ -233,12 +233,60 @@ func checkLinear(t *testing.T, b *Backend, n, i, o int64, xt, wt, yt kernels.DTy
 			t.Fatal(err)
 		}
 		old.check(t, "y "+name, wantY)
+		checkFrozen(t, b, args, old, w, name, wantY, mode == 2)
 		oldX.check(t, "dx "+name, wantDX)
 		oldW.check(t, "dw "+name, wantDW)
 		dbias.check(t, "dbias "+name, wantDB)
 	})
 	for _, m := range []*matrix{x, w, dy, bias, old, oldX, oldW, dbias} {
 		b.Free(m.Mem)
+	}
+}
+
+// checkFrozen is the forward with the weight frozen: the same bits.
+func checkFrozen(t *testing.T, b *Backend, args kernels.LinearArgs, y, w *matrix, name string, want func(r, c int64) float32, restore bool) {
+	t.Helper()
+	frozen, err := b.Prepare(w.Tensor, kernels.WeightFrozen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Release(frozen)
+	for i, v := range y.values {
+		if y.set(i, v); !restore {
+			y.set(i, float32(math.NaN()))
+			y.values[i] = v
+		}
+	}
+	args.W = frozen
+	b.Linear(args)
+	if err := b.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	y.check(t, "frozen y "+name, want)
+}
+
+func TestPrepareConvertsHalf(t *testing.T) {
+	b := open(t, 2)
+	h := alloc(t, b, kernels.F16, 3, 5)
+	for i := range h.HostU16() {
+		h.HostU16()[i] = uint16(0x3c00 + i)
+	}
+	before := b.Usage().Now[kernels.MemWeights]
+	w, err := b.Prepare(h, kernels.WeightFrozen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range w.Tensor.HostF32() {
+		if float64(v) != halfValue(uint16(0x3c00+i)) {
+			t.Errorf("element %d is %v", i, v)
+		}
+	}
+	if w.Type != kernels.F32 || b.Usage().Now[kernels.MemWeights] != before+60 {
+		t.Errorf("type %v, weights %d bytes", w.Type, b.Usage().Now[kernels.MemWeights])
+	}
+	b.Release(w)
+	if now := b.Usage().Now[kernels.MemWeights]; now != before {
+		t.Errorf("after Release: %d bytes, %d before", now, before)
 	}
 }
 
