@@ -1,0 +1,42 @@
+package speed
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// resident returns a line of /proc/self/status in bytes: VmRSS, resident now, or VmHWM, at most since the process began or
+// forgot; 0 where the system has no such file.
+func resident(field string) int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return statusBytes(string(status), field)
+}
+
+// statusBytes finds "VmHWM:	  123 kB".
+func statusBytes(status, field string) int64 {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			var kib int64
+			if _, err := fmt.Sscanf(rest, "%d kB", &kib); err == nil {
+				return kib << 10
+			}
+		}
+	}
+	return 0
+}
+
+// forgetPeak makes VmHWM begin anew at what is resident now (proc(5), clear_refs). Where that is not to be had the peak since
+// the start stands, which is never less. The file is the kernel's, not one of ours: nothing of it is durable.
+func forgetPeak() {
+	f, err := syscall.Open("/proc/self/clear_refs", syscall.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	defer syscall.Close(f)
+	syscall.Write(f, []byte("5"))
+}
