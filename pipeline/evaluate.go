@@ -25,8 +25,8 @@ func (q *quickstart) evaluate(ctx context.Context, st *Stage) error {
 		}
 	}
 	v, m, i := q.report.Arms[Vanilla], q.report.Arms[Mix], q.report.Arms[Instruct]
-	q.report.LeadVanilla = metric.Lead(i.Tests["closed_book"].AccMean, v.Tests["closed_book"].AccMean)
-	q.report.LeadMix = metric.Lead(i.Tests["closed_book"].AccMean, m.Tests["closed_book"].AccMean)
+	q.report.LeadVanilla = lead(metric.Lead(i.Tests["closed_book"].AccMean, v.Tests["closed_book"].AccMean))
+	q.report.LeadMix = lead(metric.Lead(i.Tests["closed_book"].AccMean, m.Tests["closed_book"].AccMean))
 	st.Note = fmt.Sprintf("closed book: vanilla %.3f, mix %.3f, instruct %.3f (leads %.1f and %.1f standard errors)", v.Accuracy, m.Accuracy,
 		i.Accuracy, q.report.LeadVanilla, q.report.LeadMix)
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -32,8 +33,8 @@ type Report struct {
 	Synthesizer eval.PairScore `json:"synthesizer"`
 
 	Arms        map[string]*Arm `json:"arms"`
-	LeadVanilla float64         `json:"instruct_leads_vanilla_by_standard_errors"`
-	LeadMix     float64         `json:"instruct_leads_mix_by_standard_errors"`
+	LeadVanilla lead            `json:"instruct_leads_vanilla_by_standard_errors"`
+	LeadMix     lead            `json:"instruct_leads_mix_by_standard_errors"`
 	Curves      []Curve         `json:"curves"`
 	Examples    []Shown         `json:"examples"`
 
@@ -41,6 +42,17 @@ type Report struct {
 	GoHash     string        `json:"go_sha256"`
 	GoPackages int           `json:"go_packages"`
 	Peaks      kernels.Peaks `json:"peaks"`
+}
+
+// lead is a difference in standard errors; null where they are zero.
+type lead float64
+
+// MarshalJSON implements json.Marshaler.
+func (l lead) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(l)) || math.IsInf(float64(l), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(l))
 }
 
 // Stage is one part of the run.

@@ -21,8 +21,10 @@ type Settings struct {
 	Model model.Config // of the synthesizer and of the arms
 
 	Tune       train.Config
-	WarmSteps  int64   // of Tune.Steps: documents of one fact, until copying is learnt
+	WarmSteps  int64   // of Tune.Steps: documents of one fact that ask for names, until copying is learnt
+	ShortSteps int64   // after them: documents of few facts beside the first ones
 	TuneGo     float64 // share of Go documentation in the tokens of the other steps
+	TuneShort  float64 // share of short documents in them
 	Shots      int     // examples of a tuning sequence
 	Rounds     int     // M
 	MaxNew     int     // new tokens of a text
@@ -50,8 +52,8 @@ func Defaults() Settings {
 		Seed: 1, Out: "runs/quickstart", Device: "cpu", World: sample.Defaults(),
 		Model: model.Config{ModelType: model.Llama, HiddenSize: 192, IntermediateSize: 512, NumHiddenLayers: 4, NumHeads: 6,
 			NumKeyValueHeads: 6, HeadDim: 32, MaxPositions: 512, HiddenAct: "silu", RMSNormEps: 1e-5,
-			Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, TieWordEmbeddings: true, InitializerRange: 0.02},
-		Tune: tune, WarmSteps: 450, TuneGo: 0.15, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -1,
+			Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, TieWordEmbeddings: true, InitializerRange: 0.06},
+		Tune: tune, WarmSteps: 450, ShortSteps: 300, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -1,
 		Arms: arms, RawShare: 0.15, TuningShare: 0.45, GoHeldOut: 0.3, ScoreTokens: 2048, ExamplesRead: 3,
 	}
 }

@@ -13,22 +13,30 @@ import (
 	"github.com/primer-lm/primer/train"
 )
 
-// tune trains the synthesizer from scratch: first on texts of one fact, until it copies, then on texts of every length, two
-// examples a sequence, world and Go.
+// tune trains the synthesizer from scratch, along a curriculum: texts of one fact until it copies names, then short texts
+// beside them, then texts of every length, several examples a sequence, world and Go.
 func (q *quickstart) tune(ctx context.Context, st *Stage) error {
-	world, docs := q.world.Tuning(sample.Train), q.docs.Train
-	q.tuning = append(append([]data.Example(nil), world...), docs...)
-	warm, err := q.sequences(map[string][]data.Example{"warm": q.world.Tuning(sample.Warm)}, nil, 1)
-	if err != nil {
-		return err
-	}
-	full, err := q.sequences(map[string][]data.Example{"world": world, "go": docs}, map[string]float64{"world": 1 - q.TuneGo, "go": q.TuneGo}, q.Shots)
-	if err != nil {
-		return err
+	one, short, world := q.world.Tuning(sample.Warm), q.world.Tuning(sample.Short), q.world.Tuning(sample.Train)
+	q.tuning = append(append([]data.Example(nil), world...), q.docs.Train...)
+	rest := 1 - q.TuneGo - q.TuneShort
+	var stages []train.Stage
+	for _, s := range []struct {
+		steps int64
+		sets  []tuneSet
+	}{
+		{q.WarmSteps, []tuneSet{{"one fact", one, 1, 1}}},
+		{q.ShortSteps, []tuneSet{{"one fact", one, 1, 1. / 3}, {"short", short, 1, 2. / 3}}},
+		{0, []tuneSet{{"short", short, q.Shots, q.TuneShort}, {"every length", world, q.Shots, rest}, {"go", q.docs.Train, q.Shots, q.TuneGo}}},
+	} {
+		src, err := q.sequences(s.sets)
+		if err != nil {
+			return err
+		}
+		stages = append(stages, train.Stage{Source: src, Steps: s.steps})
 	}
 	cfg := q.Tune
 	cfg.Seed = q.Seed
-	res, err := q.train(ctx, "synthesizer", cfg, train.Stages(train.Stage{Source: warm, Steps: q.WarmSteps}, train.Stage{Source: full}), nil)
+	res, err := q.train(ctx, "synthesizer", cfg, train.Stages(stages...), nil)
 	if err != nil {
 		return err
 	}
@@ -36,14 +44,22 @@ func (q *quickstart) tune(ctx context.Context, st *Stage) error {
 	return nil
 }
 
+// tuneSet is a share of the tokens of a stage.
+type tuneSet struct {
+	name     string
+	examples []data.Example
+	shots    int // examples of a sequence
+	share    float64
+}
+
 // sequences makes a ragged source of few-shot tuning sequences, each of one dataset, loss on the pairs alone.
-func (q *quickstart) sequences(parts map[string][]data.Example, weights map[string]float64, shots int) (train.Source, error) {
-	var list []mix.Part
-	for _, name := range []string{"warm", "world", "go"} {
+func (q *quickstart) sequences(sets []tuneSet) (train.Source, error) {
+	var parts []mix.Part
+	for _, set := range sets {
 		var tokens [][]int32
 		var masks [][]uint8
-		for _, dataset := range bySource(parts[name]) {
-			seqs, _, err := q.codec.Sequences(dataset, 0, synth.SequenceOptions{Window: int(q.Tune.SeqLen), MaxShots: shots, Seed: q.Seed})
+		for _, dataset := range bySource(set.examples) {
+			seqs, _, err := q.codec.Sequences(dataset, 0, synth.SequenceOptions{Window: int(q.Tune.SeqLen), MaxShots: set.shots, Seed: q.Seed})
 			if err != nil {
 				return nil, err
 			}
@@ -51,16 +67,13 @@ func (q *quickstart) sequences(parts map[string][]data.Example, weights map[stri
 				tokens, masks = append(tokens, s.Tokens), append(masks, s.Mask)
 			}
 		}
-		if len(tokens) == 0 {
-			continue
-		}
 		units, err := mix.NewUnits(tokens, masks)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, mix.Part{Name: name, Source: units, Weight: weights[name]})
+		parts = append(parts, mix.Part{Name: set.name, Source: units, Weight: set.share})
 	}
-	m, err := mix.New(list, mix.Options{Seed: q.Seed, Length: int(q.Tune.SeqLen), Budget: 1 << 40, Separate: true, CutLong: true})
+	m, err := mix.New(parts, mix.Options{Seed: q.Seed, Length: int(q.Tune.SeqLen), Budget: 1 << 40, Separate: true, CutLong: true})
 	if err != nil {
 		return nil, err
 	}
