@@ -49,13 +49,16 @@ func (g *generation) quality(ctx context.Context, s *synth.Synthesizer) error {
 		if err != nil {
 			return err
 		}
-		if strings.TrimSpace(ex.Text) != "" {
+		if strings.TrimSpace(ex.Text) != "" && len(ex.Pairs) > 0 {
 			ex.ID = strconv.Itoa(len(docs)) // ids of the input may repeat
 			gold[ex.ID] = ex.Pairs
 			docs = append(docs, ex.Document)
 		}
 	}
 	g.stdio.problems(&report)
+	if len(docs) == 0 {
+		return fmt.Errorf("%w: no example in %s has a text and gold pairs", data.ErrEmpty, names(g.in))
+	}
 	var quality eval.PairQuality
 	var out synthScore
 	line := progress.New(g.stdio.Err, "synthesize")

@@ -31,16 +31,16 @@ const (
 	exitInterrupted = 75 // interrupted, and the same command goes on (EX_TEMPFAIL)
 )
 
-// The errors behind each exit code. Files are looked at before configuration: hf.ErrConfig, a bad config.json, wraps what
-// model.ErrConfig says about it.
+// The errors behind each exit code. model.ErrConfig is a bad config.json: an architecture that the user wrote is checked, as
+// usage, before (training.checkModel).
 var (
 	interruptions = []error{context.Canceled, train.ErrInterrupted}
 	misfits       = []error{kernels.ErrOutOfMemory, train.ErrMisfit}
 	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, durable.ErrDamaged,
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
-		hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
+		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint}
-	badUse = []error{train.ErrConfig, model.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
+	badUse = []error{train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest}
 )
 

@@ -33,6 +33,7 @@ func Main(build func(IO) *cobra.Command) {
 
 // Run runs one command and returns its exit code. Errors are printed once, on stdio.Err.
 func Run(ctx context.Context, build func(IO) *cobra.Command, stdio IO, args []string) int {
+	stdio.In = &interruptible{ctx: ctx, in: stdio.In}
 	cmd := build(stdio)
 	cmd.SetIn(stdio.In)
 	cmd.SetOut(stdio.Out)
@@ -42,7 +43,7 @@ func Run(ctx context.Context, build func(IO) *cobra.Command, stdio IO, args []st
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%v (see %s -h)", err, c.CommandPath())
 	})
-	err := cmd.ExecuteContext(ctx)
+	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
@@ -51,7 +52,7 @@ func Run(ctx context.Context, build func(IO) *cobra.Command, stdio IO, args []st
 		code = exitUsage
 	}
 	if !errors.Is(err, errQuiet) {
-		stdio.note("%s: %v", cmd.Name(), err)
+		stdio.note("%s: %v", ran.CommandPath(), err)
 	}
 	return code
 }
@@ -66,7 +67,7 @@ func Primer(stdio IO) *cobra.Command {
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, build := range []func(IO) *cobra.Command{Pretrain, Tune, Synthesize, Corpus, Evaluate, Version} {
+	for _, build := range []func(IO) *cobra.Command{Quickstart, Pretrain, Tune, Synthesize, Corpus, Evaluate, Version} {
 		cmd.AddCommand(build(stdio))
 	}
 	return cmd

@@ -14,6 +14,7 @@ import (
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/internal/progress"
+	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
 )
 
@@ -68,9 +69,24 @@ func (g *generation) check() error {
 	return nil
 }
 
+// checkWindow compares the flags with the model's window.
+func (g *generation) checkWindow() error {
+	config, err := hf.ReadConfig(g.model)
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.model, err)
+	}
+	if window := int(min(config.MaxPositions, int64(synth.DefaultRounds().Window))); g.rounds.Window == 0 && window <= g.rounds.MaxNewTokens+8 {
+		return usage("--max-new-tokens %d leaves no room for a text in the model's window of %d", g.rounds.MaxNewTokens, window)
+	}
+	return nil
+}
+
 // with opens the synthesizer, runs f and closes it.
 func (g *generation) with(ctx context.Context, f func(context.Context, *synth.Synthesizer) error) (err error) {
 	if err := g.check(); err != nil {
+		return err
+	}
+	if err := g.checkWindow(); err != nil {
 		return err
 	}
 	b, err := openDevice(g.device) // for its error: synth.Open opens its own
@@ -191,6 +207,9 @@ func (s *synthesize) chains(ctx context.Context, model *synth.Synthesizer) iter.
 					return
 				}
 			}
+		}
+		if err := ctx.Err(); err != nil { // an input that ended in the interrupt is not whole
+			yield(data.Chain{}, err)
 		}
 	}
 }

@@ -98,6 +98,9 @@ func (t *training) openTokenizer(fallback func() (*tokenizer.Tokenizer, error)) 
 	if t.arch.VocabSize == 0 {
 		t.arch.VocabSize = int64(t.tok.VocabSize())
 	}
+	if err := t.checkModel(); err != nil {
+		return err
+	}
 	if err := hf.CheckVocabulary(t.arch, name, t.tok.VocabSize()); err != nil {
 		return err
 	}
@@ -105,6 +108,19 @@ func (t *training) openTokenizer(fallback func() (*tokenizer.Tokenizer, error)) 
 	if t.folder == nil && t.arch.VocabSize >= 2*int64(t.tok.VocabSize()) {
 		return fmt.Errorf("%w: %s has %d ids, recipe %s has a vocabulary of %d: give --tokenizer, or set vocab_size in [model] of --config",
 			hf.ErrVocabulary, name, t.tok.VocabSize(), t.cfg.Recipe, t.arch.VocabSize)
+	}
+	return nil
+}
+
+// checkModel finds what settings and model say against each other, once the vocabulary is known.
+func (t *training) checkModel() error {
+	if t.folder == nil {
+		if err := t.arch.Validate(); err != nil {
+			return usage("[model]: %v", err)
+		}
+	}
+	if t.cfg.SeqLen > t.arch.MaxPositions {
+		return usage("seq_len is %d, but the model's max_position_embeddings is %d", t.cfg.SeqLen, t.arch.MaxPositions)
 	}
 	return nil
 }
@@ -193,6 +209,9 @@ type planned struct {
 
 // printPlan plans the run without allocating it.
 func (t *training) printPlan() error {
+	if err := t.checkModel(); err != nil {
+		return err
+	}
 	job := train.Job{Config: t.cfg, Model: t.arch}
 	p, err := model.NewPlan(t.backend, t.arch, job.Options())
 	if err != nil {

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/primer-lm/primer/pipeline"
+)
+
+// Quickstart is the command that runs the whole method on the sample.
+func Quickstart(stdio IO) *cobra.Command {
+	s := pipeline.Defaults()
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "quickstart",
+		Short: "Run the whole method on the embedded sample, in about five minutes",
+		Long: "Quickstart tunes a small synthesizer, augments raw texts, pre-trains three models on the same number of tokens (raw\n" +
+			"texts; mixed with tuning data; augmented) and evaluates them. It writes report.md, report.json and report.png.\n" +
+			"A quickstart that is there already is moved aside.",
+		Example: "  quickstart\n  quickstart --seed 2 --out runs/second --json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			b, err := openDevice(s.Device) // for its error, before minutes of work
+			if err != nil {
+				return err
+			}
+			if err := b.Close(); err != nil {
+				return err
+			}
+			s.Log = stdio.Err
+			report, err := pipeline.Quickstart(cmd.Context(), s)
+			if ctx := cmd.Context(); err != nil && ctx.Err() != nil {
+				return fmt.Errorf("interrupted: the same command starts from the front: %w", errors.Join(err, ctx.Err()))
+			}
+			if err != nil {
+				return err
+			}
+			var printed error
+			return errors.Join(stdio.emit(asJSON, report, func(w io.Writer) { printed = report.Print(w) }), printed)
+		},
+	}
+	f := cmd.Flags()
+	f.Uint64Var(&s.Seed, "seed", s.Seed, "of world, weights, order and tasks")
+	f.StringVar(&s.Out, "out", s.Out, "`directory` for runs, corpora and the report")
+	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
+	deviceFlag(cmd, &s.Device)
+	return cmd
+}
