@@ -122,7 +122,17 @@ func (c *corpusFlags) template(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.stdio.emit(c.json, &counts, func(w io.Writer) { printCounts(w, &counts) })
+	result := templated{counts.Units, counts.Pairs, counts.Empty, counts.Layouts, counts.Dropped}
+	return c.stdio.emit(c.json, result, func(w io.Writer) { printCounts(w, &counts) })
+}
+
+// templated is the result of template as JSON.
+type templated struct {
+	Texts   int64                      `json:"texts"`
+	Pairs   int64                      `json:"pairs"`
+	Empty   int64                      `json:"empty"` // units that left no text
+	Layouts map[string]int64           `json:"layouts,omitempty"`
+	Dropped map[templates.Reason]int64 `json:"dropped,omitempty"`
 }
 
 func printCounts(w io.Writer, c *templates.Counts) {

@@ -57,6 +57,7 @@ var errQuiet = errors.New("reported")
 // exitCode maps an error to what scripts and schedulers act on.
 func exitCode(err error) int {
 	var use *usageError
+	var told *codeError
 	is := func(targets []error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -68,6 +69,8 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &use):
 		return exitUsage
+	case errors.As(err, &told):
+		return told.code
 	case is(interruptions):
 		return exitInterrupted
 	case is(misfits):

@@ -143,7 +143,7 @@ func (t *training) job(src train.Source, dataNotes map[string]string) *train.Job
 
 // run trains and prints what came of it.
 func (t *training) run(ctx context.Context, job *train.Job) error {
-	plan, err := model.NewPlan(t.backend, t.arch, job.Options())
+	plan, err := t.newPlan(job)
 	if err != nil {
 		return err
 	}
@@ -207,13 +207,22 @@ type planned struct {
 	Tokens      int64            `json:"tokens"`
 }
 
+// newPlan plans a run. The architecture has been checked before: what is wrong now is a size that was asked for.
+func (t *training) newPlan(job *train.Job) (*model.Plan, error) {
+	plan, err := model.NewPlan(t.backend, t.arch, job.Options())
+	if errors.Is(err, model.ErrConfig) {
+		return nil, usage("%v", err)
+	}
+	return plan, err
+}
+
 // printPlan plans the run without allocating it.
 func (t *training) printPlan() error {
 	if err := t.checkModel(); err != nil {
 		return err
 	}
 	job := train.Job{Config: t.cfg, Model: t.arch}
-	p, err := model.NewPlan(t.backend, t.arch, job.Options())
+	p, err := t.newPlan(&job)
 	if err != nil {
 		return err
 	}
