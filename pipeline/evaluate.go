@@ -16,7 +16,7 @@ import (
 // evaluate scores the three arms on the same held-out items.
 func (q *quickstart) evaluate(ctx context.Context, st *Stage) error {
 	sets := []itemSet{
-		{"closed_book", evalItems(q.world.ClosedBook())}, {"recall", evalItems(q.world.Recall())},
+		{"closed_book", evalItems(q.world.ClosedBook())}, {"recall", evalItems(every(q.RecallEvery, q.world.Recall()))},
 		{"cloze", evalItems(q.world.Cloze())}, {"comprehension", evalItems(q.world.Comprehension())},
 	}
 	for _, name := range Arms {
@@ -35,6 +35,15 @@ func (q *quickstart) evaluate(ctx context.Context, st *Stage) error {
 type itemSet struct {
 	name  string
 	items []eval.Item
+}
+
+// every keeps each n-th item.
+func every(n int, items []sample.Item) []sample.Item {
+	var out []sample.Item
+	for i := 0; i < len(items); i += n {
+		out = append(out, items[i])
+	}
+	return out
 }
 
 func evalItems(items []sample.Item) []eval.Item {

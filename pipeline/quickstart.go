@@ -100,13 +100,25 @@ func (q *quickstart) open() (err error) {
 		if err != nil {
 			return err
 		}
-		if q.peak = peaks.GEMM32; q.Tune.Math == train.MathBF16 && peaks.GEMM16 > 0 {
-			q.peak = peaks.GEMM16
-		}
 		q.report.Peaks = peaks
 	}
+	q.resolveMath()
 	q.report.GoVersion, q.report.GoHash, q.report.GoPackages = q.docs.Version, q.docs.Hash, len(q.docs.Packages)
 	return nil
+}
+
+// resolveMath takes bf16 products where this machine computes them faster than f32 ones.
+func (q *quickstart) resolveMath() {
+	peaks, math := q.report.Peaks, train.MathF32
+	if q.peak = peaks.GEMM32; peaks.GEMM16 > 1.2*peaks.GEMM32 {
+		q.peak, math = peaks.GEMM16, train.MathBF16
+	}
+	for _, c := range []*train.Config{&q.Tune, &q.Settings.Arms} {
+		if c.Math == mathAuto {
+			c.Math = math
+		}
+	}
+	q.report.Math = q.Tune.Math
 }
 
 // moveAside keeps an earlier quickstart of the folder, under the next free name.

@@ -42,6 +42,7 @@ type Report struct {
 	GoHash     string        `json:"go_sha256"`
 	GoPackages int           `json:"go_packages"`
 	Peaks      kernels.Peaks `json:"peaks"`
+	Math       string        `json:"math"` // of the matrix products
 }
 
 // lead is a difference in standard errors; null where they are zero.
@@ -189,8 +190,8 @@ func (r *Report) leadLine() string {
 }
 
 func (r *Report) sourceLine() string {
-	return fmt.Sprintf("real text: doc comments of %d packages of %s (sha256 %.16s…); seed %d; %.0f s in all", r.GoPackages, r.GoVersion, r.GoHash,
-		r.Seed, r.Seconds)
+	return fmt.Sprintf("real text: doc comments of %d packages of %s (sha256 %.16s…); seed %d; %s products; %.0f s in all", r.GoPackages, r.GoVersion,
+		r.GoHash, r.Seed, r.Math, r.Seconds)
 }
 
 // Markdown writes the report as a page.

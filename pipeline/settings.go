@@ -36,24 +36,28 @@ type Settings struct {
 	TuningShare  float64 // of Mix's and Instruct's tokens: tuning data through the templates
 	GoHeldOut    float64 // share of unseen Go documents kept for perplexity
 	ScoreTokens  int64   // rows of a scoring pass
+	RecallEvery  int     // every how many-th recall question is asked: its wrong options are told elsewhere in the corpus
 	ExamplesRead int     // generated examples printed
 }
 
+// mathAuto is resolved when the device's peaks are known: bf16 products where they are faster, else f32.
+const mathAuto = "auto"
+
 // Defaults fits 5 minutes on two cores.
 func Defaults() Settings {
-	base := train.Config{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Clip: 1, Math: train.MathF32, Recompute: "none", SeqLen: 384}
+	base := train.Config{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Clip: 1, Math: mathAuto, Recompute: "none", SeqLen: 384}
 	tune := base
-	tune.Recipe, tune.Steps, tune.BatchTokens, tune.MicroTokens = "quickstart-tune", 1500, 800, 800
+	tune.Recipe, tune.Steps, tune.BatchTokens, tune.MicroTokens = "quickstart-tune", 2400, 800, 800
 	tune.Rate, tune.MinRate, tune.Warmup = 1.2e-3, 0.1, 60
 	arms := base
-	arms.Recipe, arms.Steps, arms.BatchTokens, arms.MicroTokens = "quickstart-arm", 580, 1200, 1200
+	arms.Recipe, arms.Steps, arms.BatchTokens, arms.MicroTokens = "quickstart-arm", 480, 1200, 1200
 	arms.Rate, arms.MinRate, arms.Warmup = 1.2e-3, 0.1, 40
 	return Settings{
 		Seed: 1, Out: "runs/quickstart", Device: "cpu", World: sample.Defaults(),
 		Model: model.Config{ModelType: model.Llama, HiddenSize: 192, IntermediateSize: 512, NumHiddenLayers: 4, NumHeads: 6,
 			NumKeyValueHeads: 6, HeadDim: 32, MaxPositions: 512, HiddenAct: "silu", RMSNormEps: 1e-5,
 			Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, TieWordEmbeddings: true, InitializerRange: 0.06},
-		Tune: tune, WarmSteps: 450, ShortSteps: 300, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -1,
-		Arms: arms, RawShare: 0.15, TuningShare: 0.45, GoHeldOut: 0.3, ScoreTokens: 2048, ExamplesRead: 3,
+		Tune: tune, WarmSteps: 300, ShortSteps: 200, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -1,
+		Arms: arms, RawShare: 0.15, TuningShare: 0.45, GoHeldOut: 0.3, ScoreTokens: 2048, RecallEvery: 5, ExamplesRead: 3,
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/primer-lm/primer/model/generate"
 )
 
-// scoring is a scripted generator that also scores: a token after a prompt that holds the text "sea" has log-probability
+// scoring is a generator that also scores: a token after a prompt that holds the text "sea" has log-probability
 // −0.5, any other −2.
-type scoring struct{ scripted }
+type scoring struct{}
 
 func (s *scoring) Score(_ context.Context, requests []generate.ScoreRequest) ([]generate.ScoreResult, error) {
 	var out []generate.ScoreResult
