@@ -26,7 +26,7 @@ var attentionShapes = []attentionShape{
 	{docs: []int32{33, 80}, h: 3, k: 3, d: 24, window: 33},
 	{docs: []int32{12, 30}, h: 4, k: 2, d: 17, window: 1, nans: true},
 	{docs: []int32{5, 66}, h: 4, k: 2, d: 32, p: 0.2},
-	{docs: []int32{40, 20, 3}, h: 2, k: 1, d: 9, p: 0.5, window: 7, nans: true},
+	{docs: []int32{40, 20, 3}, h: 2, k: 1, d: 9, p: 0.5, window: 7}, // no NaN: a dropped key is allowed, so it may be read
 	{docs: []int32{97}, h: 2, k: 1, d: 128},
 }
 

@@ -66,7 +66,7 @@ func (s *suite) failure(f Failure) error {
 
 func (s *suite) failureOf(f Failure, err error) error {
 	if !errors.Is(err, kernels.ErrDevice) {
-		return fmt.Errorf("Sync returned %v, want kernels.ErrDevice", err)
+		return fmt.Errorf("after Sync: %v, want kernels.ErrDevice", err)
 	}
 	for _, want := range f.Want {
 		if !strings.Contains(err.Error(), want) {

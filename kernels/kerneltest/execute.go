@@ -44,7 +44,7 @@ func execute(d device, c Case, units Window) (operands []*operand, err error) {
 	}()
 	c.Run(p)
 	if err := d.Sync(); err != nil {
-		return nil, fmt.Errorf("Sync: %w", err)
+		return nil, fmt.Errorf("waiting for the op: %w", err)
 	}
 	for _, o := range p.operands {
 		if err := o.finish(); err != nil {

@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/primer-lm/primer/kernels"
 )
@@ -22,7 +23,7 @@ func gluCases() []Case {
 
 // gates spreads the gates over what an exponential has to stand, with a NaN and exact zeros.
 func gates(x []float64) []float64 {
-	for i, v := range []float64{0, -0.0, 1e-20, 20, -20, 88, -88, 103, -103, 300, -300, 1e18, -1e18, nan} {
+	for i, v := range []float64{0, math.Copysign(0, -1), 1e-20, 20, -20, 88, -88, 103, -103, 300, -300, 1e18, -1e18, nan} {
 		if i*7 < len(x)-14 {
 			x[i*7] = v
 		}
