@@ -78,7 +78,7 @@ func (o Options) resolve(c *Config) (Options, error) {
 	o.LogitRows = logitRows(o.LogitRows, o.Tokens, c.VocabSize)
 	switch {
 	case o.Tokens < 1 || o.Tokens > maxDim/2 || o.Docs < 1 || o.MaxLen < 1 || o.LogitRows < 1:
-		return o, fmt.Errorf("%w: %d tokens, %d documents, %d positions, %d rows of logits: each must be at least 1", ErrConfig, o.Tokens, o.Docs, o.MaxLen, o.LogitRows)
+		return o, fmt.Errorf("%w: %d tokens, %d documents, %d positions, %d rows of logits: each must be at least 1, and tokens at most %d", ErrConfig, o.Tokens, o.Docs, o.MaxLen, o.LogitRows, int64(maxDim/2))
 	case o.Math != kernels.F32 && o.Math != kernels.BF16 && o.Math != kernels.F64:
 		return o, fmt.Errorf("%w: %v is no dtype to compute in", ErrConfig, o.Math)
 	case !(o.Dropout >= 0 && o.Dropout < 1):

@@ -2,6 +2,7 @@ package synth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/primer-lm/primer/data"
@@ -12,6 +13,9 @@ import (
 type Generator interface {
 	Generate(ctx context.Context, r generate.Request) (generate.Result, error)
 }
+
+// ErrOptions is wrapped by errors about settings that cannot work.
+var ErrOptions = errors.New("synthesizer options")
 
 // RoundOptions says how texts are augmented. The zero value is not usable: see DefaultRounds.
 type RoundOptions struct {
@@ -29,11 +33,11 @@ func DefaultRounds() RoundOptions { return RoundOptions{Rounds: 2, Window: 2048,
 func (o RoundOptions) validate() error {
 	switch {
 	case o.Rounds < 1:
-		return fmt.Errorf("rounds is %d, need at least 1", o.Rounds)
+		return fmt.Errorf("%w: rounds is %d, need at least 1", ErrOptions, o.Rounds)
 	case o.MaxNewTokens < 1:
-		return fmt.Errorf("max new tokens is %d, need at least 1", o.MaxNewTokens)
+		return fmt.Errorf("%w: max new tokens is %d, need at least 1", ErrOptions, o.MaxNewTokens)
 	case o.Window <= o.MaxNewTokens+8:
-		return fmt.Errorf("window %d leaves no room for a text beside %d new tokens", o.Window, o.MaxNewTokens)
+		return fmt.Errorf("%w: window %d leaves no room for a text beside %d new tokens", ErrOptions, o.Window, o.MaxNewTokens)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func New(codec *Codec, gen Generator, opt RoundOptions, inFlight int) (*Synthesi
 		return nil, err
 	}
 	if inFlight < 1 {
-		return nil, fmt.Errorf("chains in flight is %d, need at least 1", inFlight)
+		return nil, fmt.Errorf("%w: %d chains in flight, need at least 1", ErrOptions, inFlight)
 	}
 	return &Synthesizer{codec: codec, gen: gen, opt: opt, inFlight: inFlight, close: func() error { return nil }}, nil
 }

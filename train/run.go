@@ -84,6 +84,12 @@ func (j *Job) Run(ctx context.Context) (res Result, err error) {
 	if err != nil {
 		return res, err
 	}
+	m, err := j.open() // before the directory: what does not fit leaves no trace there
+	if err != nil {
+		return res, err
+	}
+	defer m.Close()
+	res.Plan = m.Plan()
 	dir, err := rundir.Open(j.Dir, resolved, rundir.Options{FS: j.FS, Fresh: j.Fresh, MayDiffer: mayDiffer, Keep: int(j.Config.Keep)})
 	if err != nil {
 		return res, err
@@ -92,12 +98,6 @@ func (j *Job) Run(ctx context.Context) (res Result, err error) {
 	if dir.MovedTo != "" {
 		j.printf("the run that was here now lies in %s", dir.MovedTo)
 	}
-	m, err := j.open()
-	if err != nil {
-		return res, err
-	}
-	defer m.Close()
-	res.Plan = m.Plan()
 	if res.Position, err = j.begin(dir, m); err != nil {
 		return res, err
 	}
