@@ -16,3 +16,13 @@ func TestConformance(t *testing.T) {
 		OpenThreads: func(threads int) (kernels.Backend, error) { return Open(Options{Threads: threads}) },
 	})
 }
+
+// BenchmarkAll measures every op on shapes that people train with, beside the peaks of the same run.
+func BenchmarkAll(b *testing.B) {
+	dev, err := Open(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dev.Close()
+	kerneltest.BenchAll(b, dev)
+}

@@ -6,10 +6,20 @@ INL void FN(ce_gradient)(char *x, int64_t v, float base, float factor, int t)
 {
 	vf b = v_set1(base), f = v_set1(factor);
 	int64_t i = 0;
-	for (; i + W <= v; i += W)
-		v_st(x, i, W, v_exp(v_ld(x, i, W, t) - b) * f, t);
-	if (i < v)
-		v_st(x, i, v - i, v_exp(v_ld(x, i, v - i, t) - b) * f, t);
+	for (; i + 4 * W <= v; i += 4 * W) {
+		vf p[4];
+		for (int u = 0; u < 4; u++)
+			p[u] = v_ld(x, i + u * W, W, t) - b;
+		v_exp_le(p, 4);
+		for (int u = 0; u < 4; u++)
+			v_st(x, i + u * W, W, p[u] * f, t);
+	}
+	for (; i < v; i += W) {
+		int64_t k = vec_min(W, v - i);
+		vf p = v_ld(x, i, k, t) - b;
+		v_exp_le(&p, 1);
+		v_st(x, i, k, p * f, t);
+	}
 }
 
 // ce_first returns the first logit that equals the maximum; a leading NaN, which nothing exceeds, is its own maximum.

@@ -12,49 +12,60 @@ INL vf FN(silu_slope)(vf s, vf y)
 #endif
 }
 
-// act returns act(x) and, in *d, its derivative.
-INL vf FN(act)(vf x, int kind, vf *d)
+// act makes y[u] = act(x[u]) and d[u] its derivative, for n vectors at a time.
+INL void FN(act)(const vf *x, vf *y, vf *d, const int n, int kind)
 {
-	vf one = v_set1(1);
-	if (kind == ACT_RELU) {
-		vf zero = v_set1(0);
-		*d = v_sel(((vi)x > 0) | (x != x), one, zero); // as integers: denormals are not flushed
-		return v_max(zero, x);
-	}
-	if (kind == ACT_SILU) {
-		vf s = v_sigmoid(x), y = x * s;
-		*d = FN(silu_slope)(s, y);
-		return y;
-	}
 	const float c = 1.5957691216f; // 2·sqrt(2/π)
-	vf x2 = x * x;
-	vf s = v_sigmoid(v_set1(c) * v_fma(x * x2, v_set1(0.044715f), x)), y = x * s;
-	*d = v_fma(y * (one - s), v_fma(x2, v_set1(c * 0.134145f), v_set1(c)), s);
-	return y;
+	vf one = v_set1(1), zero = v_set1(0), s[4];
+	for (int u = 0; u < n; u++) {
+		s[u] = x[u];
+		if (kind == ACT_GELU)
+			s[u] = v_set1(c) * v_fma(x[u] * (x[u] * x[u]), v_set1(0.044715f), x[u]);
+	}
+	if (kind != ACT_RELU)
+		v_sigmoid(s, n);
+	for (int u = 0; u < n; u++) {
+		y[u] = x[u] * s[u];
+		if (kind == ACT_RELU) {
+			y[u] = v_max(zero, x[u]);
+			d[u] = v_sel(((vi)x[u] > 0) | (x[u] != x[u]), one, zero); // as integers: denormals are not flushed
+		} else if (kind == ACT_SILU) {
+			d[u] = FN(silu_slope)(s[u], y[u]);
+		} else {
+			d[u] = v_fma(y[u] * (one - s[u]), v_fma(x[u] * x[u], v_set1(c * 0.134145f), v_set1(c)), s[u]);
+		}
+	}
 }
 
-INL void FN(glu_at)(const glu_args *a, int64_t n, int64_t f, int64_t k, int t, int kind, int back)
+// glu_at computes n vectors from column f on; of the last one, k elements.
+INL void FN(glu_at)(const glu_args *a, int64_t row, int64_t f, const int n, int64_t k, int t, int kind, int back)
 {
-	int64_t gate = n * 2 * a->dim + f, up = gate + a->dim, at = n * a->dim + f;
+	int64_t gate = row * 2 * a->dim + f, up = gate + a->dim, at = row * a->dim + f;
 	const void *gu = (const void *)a->gateup;
 	void *out = (void *)a->out;
-	vf g = v_ld(gu, gate, k, t), u = v_ld(gu, up, k, t), d, y = FN(act)(g, kind, &d);
-	if (!back) {
-		v_st(out, at, k, y * u, t);
-		return;
+	vf g[4], y[4], d[4];
+	for (int u = 0; u < n; u++)
+		g[u] = v_ld(gu, gate + u * W, k, t);
+	FN(act)(g, y, d, n, kind);
+	for (int u = 0; u < n; u++) {
+		vf x = v_ld(gu, up + u * W, k, t);
+		if (!back) {
+			v_st(out, at + u * W, k, y[u] * x, t);
+			continue;
+		}
+		vf dy = v_ld((const void *)a->dout, at + u * W, k, t);
+		v_st(out, gate + u * W, k, dy * x * d[u], t);
+		v_st(out, up + u * W, k, dy * y[u], t);
 	}
-	vf dy = v_ld((const void *)a->dout, at, k, t);
-	v_st(out, gate, k, dy * u * d, t);
-	v_st(out, up, k, dy * y, t);
 }
 
 INL void FN(glu_piece)(const glu_args *a, int64_t n, int64_t from, int64_t to, int t, int kind, int back)
 {
 	int64_t f = from;
-	for (; f + W <= to; f += W)
-		FN(glu_at)(a, n, f, W, t, kind, back);
-	if (f < to)
-		FN(glu_at)(a, n, f, to - f, t, kind, back);
+	for (; f + 4 * W <= to; f += 4 * W)
+		FN(glu_at)(a, n, f, 4, W, t, kind, back);
+	for (; f < to; f += W)
+		FN(glu_at)(a, n, f, 1, vec_min(W, to - f), t, kind, back);
 }
 
 INL void FN(glu_any)(const glu_args *a, int64_t n, int64_t from, int64_t to, int t, int back)

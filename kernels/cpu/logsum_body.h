@@ -36,14 +36,21 @@ INL void FN(logsum_chunk)(FN(logsum) * s, const char *x, int64_t from, int64_t t
 		s->max = s->base = top;
 		s->chunk = from;
 	}
-	vf base = v_set1(s->base), sum = v_set1(0), sum2 = sum;
-	for (i = from; i + 2 * W <= to; i += 2 * W) {
-		sum += v_exp(FN(logit_ld)(x, i, W, t) - base);
-		sum2 += v_exp(FN(logit_ld)(x, i + W, W, t) - base);
+	vf base = v_set1(s->base), sum[4] = {{0}};
+	for (i = from; i + 4 * W <= to; i += 4 * W) {
+		vf p[4];
+		for (int u = 0; u < 4; u++)
+			p[u] = FN(logit_ld)(x, i + u * W, W, t) - base;
+		v_exp_le(p, 4);
+		for (int u = 0; u < 4; u++)
+			sum[u] += p[u];
 	}
-	for (; i < to; i += W)
-		sum += v_exp(FN(logit_ld)(x, i, vec_min(W, to - i), t) - base);
-	s->sum += v_sum(sum + sum2);
+	for (; i < to; i += W) {
+		vf p = FN(logit_ld)(x, i, vec_min(W, to - i), t) - base;
+		v_exp_le(&p, 1);
+		sum[0] += p;
+	}
+	s->sum += v_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 // logsum_row is the statistics of one row.

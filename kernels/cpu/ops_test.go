@@ -34,6 +34,10 @@ type bench struct {
 	outs []kernels.Tensor
 }
 
+func newBench(t testing.TB, b device) *bench {
+	return &bench{b: b, t: t, rng: rand.New(rand.NewPCG(7, 9))}
+}
+
 func (c *bench) tensor(typ kernels.DType, dims ...int64) kernels.Tensor {
 	mem, err := c.b.Alloc(kernels.MemActivations, kernels.ShapeOf(typ, dims...).Bytes())
 	if err != nil {
@@ -118,7 +122,7 @@ func values(x kernels.Tensor) []float64 {
 // runCase builds and runs a case on b; the same seed gives the same inputs.
 func runCase(t testing.TB, b device, f func(*bench)) []kernels.Tensor {
 	t.Helper()
-	c := &bench{b: b, t: t, rng: rand.New(rand.NewPCG(7, 9))}
+	c := newBench(t, b)
 	f(c)
 	if err := b.Sync(); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,9 @@ INL void FN(tempered)(const char *x, int64_t n, int t, float max, float temperat
 	vf m = v_set1(max), d = v_set1(temperature);
 	for (int64_t i = 0; i < n; i += W) {
 		int64_t k = vec_min(W, n - i);
-		v_storen(p + i, v_exp((v_ld(x, i, k, t) - m) / d), k);
+		vf e = (v_ld(x, i, k, t) - m) / d;
+		v_exp_le(&e, 1);
+		v_storen(p + i, e, k);
 	}
 }
 

@@ -67,7 +67,18 @@ INL void FN(online_vec)(FN(online) * o, int64_t q, int64_t nk, int64_t diag, int
 		m = v_max(x, m);
 	}
 	vf base = v_sel(m == none, zero, m), sum = zero;
-	for (int64_t j = lo; j < hi; j++) {
+	int64_t j = lo;
+	for (; j + 4 <= hi; j += 4) {
+		vf p[4];
+		for (int u = 0; u < 4; u++)
+			p[u] = v_load(s + (j + u) * ATT_TILE) - base;
+		v_exp2_n(p, 4);
+		for (int u = 0; u < 4; u++) {
+			v_store(s + (j + u) * ATT_TILE, p[u]);
+			sum += p[u];
+		}
+	}
+	for (; j < hi; j++) {
 		vf p = v_exp2(v_load(s + j * ATT_TILE) - base);
 		v_store(s + j * ATT_TILE, p);
 		sum += p;

@@ -84,7 +84,7 @@ INL vh v_to_bf16(vf v)
 #else
 INL vf v_set1(float x)
 {
-	vf v;
+	vf v = {0};
 	for (int i = 0; i < W; i++)
 		v[i] = x;
 	return v;
