@@ -13,8 +13,9 @@ type Measured struct {
 	Work     string    `json:"work"`
 	Is       string    `json:"is"` // what the side says it is
 	Settings []string  `json:"settings,omitempty"`
-	Tokens   int       `json:"tokens"`  // of one unit of work
-	Seconds  []float64 `json:"seconds"` // of every unit, in the order they were taken
+	Tokens   int       `json:"tokens"`      // of one unit of work
+	Seconds  []float64 `json:"seconds"`     // of every unit, in the order they were taken
+	CPU      float64   `json:"cpu_seconds"` // of processor time, for all of them
 	Losses   []float64 `json:"losses,omitempty"`
 	Peak     int64     `json:"peak_bytes"`
 	Base     int64     `json:"base_bytes"`
@@ -27,6 +28,19 @@ func (m *Measured) Rate() float64 { return float64(m.Tokens) / median(m.Seconds)
 func (m *Measured) Spread() float64 {
 	s := slices.Sorted(slices.Values(m.Seconds))
 	return (quantile(s, 0.75) - quantile(s, 0.25)) / quantile(s, 0.5)
+}
+
+// Cores is how many processors it kept busy: fewer than its threads when it had to share them. NaN for decoding, whose
+// prompts are read outside the measured time.
+func (m *Measured) Cores() float64 {
+	if m.Work == WorkDecode || m.Work == WorkBatched {
+		return math.NaN()
+	}
+	total := 0.0
+	for _, s := range m.Seconds {
+		total += s
+	}
+	return m.CPU / total
 }
 
 func median(x []float64) float64 { return quantile(slices.Sorted(slices.Values(x)), 0.5) }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // resident returns a line of /proc/self/status in bytes: VmRSS, resident now, or VmHWM, at most since the process began or
@@ -28,6 +29,15 @@ func statusBytes(status, field string) int64 {
 		}
 	}
 	return 0
+}
+
+// processorTime is what all threads of this process have taken together.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // forgetPeak makes VmHWM begin anew at what is resident now (proc(5), clear_refs). Where that is not to be had the peak since

@@ -3,6 +3,7 @@ package speed
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -10,9 +11,20 @@ import (
 // PythonVariable names the interpreter of the virtual environment that `make bench-peers` builds.
 const PythonVariable = "PRIMER_PYTHON"
 
-// Rounds of a race, and units of work in a turn: a step of training is seconds long, a prompt milliseconds.
-const rounds = 7
+// rounds of a race; PRIMER_SPEED_ROUNDS has another number.
+func rounds(b *testing.B) int {
+	text := os.Getenv("PRIMER_SPEED_ROUNDS")
+	if text == "" {
+		return 7
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("PRIMER_SPEED_ROUNDS is %q, must be a number of at least 1", text)
+	}
+	return n
+}
 
+// perTurn is the units of work in a turn: a step of training is seconds long, a prompt milliseconds.
 var perTurn = map[string]int{WorkTrain: 1, WorkPrefill: 5, WorkDecode: 3, WorkBatched: 1}
 
 // BenchmarkPeersTraining races PyTorch, BenchmarkPeersGeneration llama.cpp; each writes a report into bench/results, or into
@@ -38,21 +50,26 @@ func peer(b *testing.B, what, kind, name, script string, ours, theirs []string) 
 	machine.Peaks = peaks(b)
 	report := Report{What: what, Began: time.Now(), Machine: machine}
 	for _, s := range Shapes() {
-		job := jobOf(b, kind, b.TempDir(), &s, threads())
-		race := &Race{Shape: &s, Rounds: rounds, Pause: 300 * time.Millisecond, Log: b.Logf}
-		for _, mode := range ours {
-			job.Mode = mode
-			race.Ours(self(b, "ours "+mode, job))
-		}
-		for _, mode := range theirs {
-			job.Mode = mode
-			w, err := Start(name+" "+mode, exec.Command(python, "../../tools/peers/"+script), job)
-			if err != nil {
-				b.Fatal(err)
+		b.Run(s.Name, func(b *testing.B) {
+			job := jobOf(b, kind, b.TempDir(), &s, threads())
+			race := &Race{Shape: &s, Rounds: rounds(b), Pause: 300 * time.Millisecond, Log: b.Logf}
+			for _, mode := range ours {
+				job.Mode = mode
+				race.Ours(self(b, "ours "+mode, job))
 			}
-			race.Theirs(w)
-		}
-		report.Races = append(report.Races, raceOf(b, race, kind))
+			for _, mode := range theirs {
+				job.Mode = mode
+				w, err := Start(name+" "+mode, exec.Command(python, "../../tools/peers/"+script), job)
+				if err != nil {
+					b.Fatal(err)
+				}
+				race.Theirs(w)
+			}
+			report.Races = append(report.Races, raceOf(b, race, kind))
+		})
+	}
+	if b.Failed() || len(report.Races) == 0 {
+		return
 	}
 	report.Machine.After = peaks(b)
 	dir := os.Getenv("PRIMER_SPEED_RESULTS")
@@ -87,7 +104,7 @@ func raceOf(b *testing.B, race *Race, kind string) Result {
 		for _, m := range sides {
 			result.Sides = append(result.Sides, *m)
 		}
-		b.ReportMetric(fastest(sides, work, true).Rate()/fastest(sides, work, false).Rate(), s.Name+"-"+work+"-ratio")
+		b.ReportMetric(fastest(sides, work, true).Rate()/fastest(sides, work, false).Rate(), work+"-ratio")
 	}
 	if err := race.Close(); err != nil {
 		b.Fatal(err)

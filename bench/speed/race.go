@@ -46,6 +46,7 @@ func (r *Race) Run(work string, warm, count int) ([]*Measured, error) {
 			}
 			m := out[i]
 			m.Seconds, m.Losses = append(m.Seconds, took.Seconds...), append(m.Losses, took.Losses...)
+			m.CPU += took.CPU
 			m.Peak, m.Base = max(m.Peak, took.Peak), took.Base
 			r.Log("round %d: %s %s: %.3f s", round+1, m.Side, work, took.Seconds)
 		}

@@ -74,11 +74,11 @@ func (r *Result) markdown(b *strings.Builder, peaks kernels.Peaks) {
 			continue
 		}
 		fmt.Fprintf(b, "\n%s, %d rounds:\n\n", s.describe(work), r.Rounds)
-		b.WriteString("| side | tokens/s | spread | × their best | of GEMM peak | memory MiB |\n|---|---|---|---|---|---|\n")
+		b.WriteString("| side | tokens/s | spread | × their best | of GEMM peak | cores busy | memory MiB |\n|---|---|---|---|---|---|---|\n")
 		best := fastest(all, work, false)
 		for _, m := range all {
-			fmt.Fprintf(b, "| %s | %.0f | %.1f %% | %s | %s | %.0f / %.0f |\n", m.Side, m.Rate(), 100*m.Spread(), ratio(m, best),
-				r.ofPeak(m, peaks), float64(m.Peak-m.Base)/(1<<20), float64(m.Peak)/(1<<20))
+			fmt.Fprintf(b, "| %s | %.0f | %.1f %% | %s | %s | %.2f | %.0f / %.0f |\n", m.Side, m.Rate(), 100*m.Spread(), ratio(m, best),
+				r.ofPeak(m, peaks), m.Cores(), float64(m.Peak-m.Base)/(1<<20), float64(m.Peak)/(1<<20))
 		}
 		if ours := fastest(all, work, true); ours != nil && best != nil {
 			fmt.Fprintf(b, "\n**%s %s: ours %.2f× theirs** (%s beside %s)\n", s.Name, work, ours.Rate()/best.Rate(), ours.Side, best.Side)

@@ -39,7 +39,9 @@ func Serve(r io.Reader, w io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("turn: %w", err)
 		}
+		before := processorTime()
 		took, err := s.turn(t)
+		took.CPU = (processorTime() - before).Seconds()
 		if err != nil {
 			took.Error = err.Error()
 		}

@@ -79,7 +79,7 @@ func TestReport(t *testing.T) {
 	r := Report{What: "training", Began: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC),
 		Machine: Machine{CPU: "AMD EPYC", Threads: 2, Peaks: kernels.Peaks{GEMM32: 100e9, GEMM16: 200e9}},
 		Races: []Result{{Shape: tiny(), FLOPs: 1e9, Rounds: 3, Sides: []Measured{
-			{Side: "ours bf16", Ours: true, Work: WorkTrain, Is: "primer", Tokens: 32, Seconds: []float64{0.4, 0.4}, Peak: 9 << 20, Base: 2 << 20},
+			{Side: "ours bf16", Ours: true, Work: WorkTrain, Is: "primer", Tokens: 32, Seconds: []float64{0.4, 0.4}, CPU: 1.2, Peak: 9 << 20, Base: 2 << 20},
 			{Side: "peer f32", Work: WorkTrain, Is: "Peer 1", Tokens: 32, Seconds: []float64{0.8, 0.8}}}}}}
 	dir := t.TempDir()
 	path, err := r.Write(dir)
@@ -90,7 +90,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"ours 2.00× theirs", "| ours bf16 | 80 | 0.0 % | 2.00 | 40 % | 7 / 9 |", "| peer f32 | 40 | 0.0 % | 1.00 | 40 % |", "- peer f32: Peer 1"} {
+	for _, want := range []string{"ours 2.00× theirs", "| ours bf16 | 80 | 0.0 % | 2.00 | 40 % | 1.50 | 7 / 9 |", "| peer f32 | 40 | 0.0 % | 1.00 | 40 % |", "- peer f32: Peer 1"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s lacks %q:\n%s", path, want, text)
 		}

@@ -60,6 +60,7 @@ type Turn struct {
 // Took is the answer to a Turn. Memory is that of the process since its first turn ended, so that compiling does not count.
 type Took struct {
 	Seconds []float64 `json:"seconds"` // of each of Count
+	CPU     float64   `json:"cpu"`     // seconds of processor time of all threads, of the whole turn
 	Losses  []float64 `json:"losses"`  // of each training step, the mean over its tokens
 	Logits  []float64 `json:"logits"`  // prefill: of the last position, the first 64 at most
 	Peak    int64     `json:"peak"`    // bytes resident at most

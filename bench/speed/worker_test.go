@@ -53,7 +53,7 @@ func fake(name string, answers ...string) (*Worker, error) {
 }
 
 func TestAnswersOfAPeer(t *testing.T) {
-	w, err := fake("peer", "a library's chatter\n"+`{"side":"Peer 1.0","settings":["x"]}`, `{"seconds":[2,4],"losses":[3,2.5],"peak":7,"base":5}`)
+	w, err := fake("peer", "a library's chatter\n"+`{"side":"Peer 1.0","settings":["x"]}`, `{"seconds":[2,4],"cpu":11,"losses":[3,2.5],"peak":7,"base":5}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestAnswersOfAPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took.Seconds[1] != 4 || took.Losses[0] != 3 || took.Peak != 7 || took.Base != 5 {
+	if took.Seconds[1] != 4 || took.Losses[0] != 3 || took.Peak != 7 || took.CPU != 11 || took.Base != 5 {
 		t.Errorf("took: %+v", took)
 	}
 	if err := w.Close(); err != nil {
