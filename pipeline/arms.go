@@ -31,7 +31,7 @@ func (q *quickstart) arm(name string) func(context.Context, *Stage) error {
 		cfg := q.Settings.Arms
 		cfg.Seed = q.Seed
 		curve := &Curve{Arm: name}
-		res, err := q.train(ctx, name, cfg, train.Ragged(m), func(r train.StepRecord) error {
+		res, err := q.train(ctx, name, cfg, train.Packed(m), func(r train.StepRecord) error {
 			curve.Losses = append(curve.Losses, r.Loss)
 			curve.Tokens = append(curve.Tokens, r.Tokens)
 			return nil
@@ -49,7 +49,8 @@ func (q *quickstart) arm(name string) func(context.Context, *Stage) error {
 	}
 }
 
-// mixture is an arm's data: each unit, a text, a chain or a general instruction, is BOS + text + EOS.
+// mixture is an arm's data: each unit, a text or a chain, is BOS + text + EOS, packed into rows; attention stays within
+// units. Every arm's budget is the same number of tokens.
 func (q *quickstart) mixture(arm string) (*mix.Mixture, error) {
 	raw, augmented, tuning := 1.0, 0.0, 0.0
 	switch arm {
@@ -78,7 +79,8 @@ func (q *quickstart) mixture(arm string) (*mix.Mixture, error) {
 		}
 		parts = append(parts, mix.Part{Name: p.name, Source: units, Weight: p.share})
 	}
-	return mix.New(parts, mix.Options{Seed: q.Seed, Length: int(q.Settings.Arms.SeqLen), Budget: 1 << 40, Separate: true, CutLong: true})
+	a := &q.Settings.Arms
+	return mix.New(parts, mix.Options{Seed: q.Seed, Length: int(a.SeqLen), Budget: a.Steps * a.BatchTokens, Separate: true})
 }
 
 func (q *quickstart) rawTexts() ([]string, error) {

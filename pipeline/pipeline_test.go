@@ -21,7 +21,7 @@ func small(out string) Settings {
 	s.Model.HiddenSize, s.Model.IntermediateSize, s.Model.NumHiddenLayers, s.Model.NumHeads, s.Model.NumKeyValueHeads = 64, 160, 2, 2, 2
 	s.Tune.Steps, s.Tune.BatchTokens, s.Tune.MicroTokens, s.Tune.Rate, s.Tune.Warmup = 150, 512, 512, 4e-3, 10
 	s.WarmSteps, s.ShortSteps, s.MinLogProb = 140, 5, -20
-	s.Arms.Steps, s.Arms.BatchTokens, s.Arms.MicroTokens, s.Arms.Warmup = 6, 512, 512, 2
+	s.Arms.Steps, s.Arms.BatchTokens, s.Arms.MicroTokens, s.Arms.SeqLen, s.Arms.Warmup = 6, 512, 512, 256, 2
 	return s
 }
 
@@ -56,8 +56,7 @@ func TestQuickstartRunsEveryStageAndReports(t *testing.T) {
 		if !ok || a.Chance != .25 || a.Accuracy <= 0 || a.Stderr <= 0 || a.Perplexity <= 1 {
 			t.Errorf("%s: %+v", arm, a)
 		}
-		// Arms see the same tokens but for what a last batch of whole texts leaves open.
-		if d := float64(r.Arms[arm].Tokens-tokens) / float64(tokens); d > .1 || d < -.1 {
+		if r.Arms[arm].Tokens != tokens || tokens != 6*512 {
 			t.Errorf("%s saw %d tokens, vanilla %d", arm, r.Arms[arm].Tokens, tokens)
 		}
 	}

@@ -51,13 +51,13 @@ func Defaults() Settings {
 	tune.Rate, tune.MinRate, tune.Warmup = 1.2e-3, 0.1, 60
 	arms := base
 	arms.Recipe, arms.Steps, arms.BatchTokens, arms.MicroTokens = "quickstart-arm", 480, 1200, 1200
-	arms.Rate, arms.MinRate, arms.Warmup = 1.2e-3, 0.1, 40
+	arms.SeqLen, arms.Rate, arms.MinRate, arms.Warmup = 400, 1.2e-3, 0.1, 40
 	return Settings{
 		Seed: 1, Out: "runs/quickstart", Device: "cpu", World: sample.Defaults(),
 		Model: model.Config{ModelType: model.Llama, HiddenSize: 192, IntermediateSize: 512, NumHiddenLayers: 4, NumHeads: 6,
 			NumKeyValueHeads: 6, HeadDim: 32, MaxPositions: 512, HiddenAct: "silu", RMSNormEps: 1e-5,
 			Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, TieWordEmbeddings: true, InitializerRange: 0.06},
-		Tune: tune, WarmSteps: 300, ShortSteps: 200, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -1,
+		Tune: tune, WarmSteps: 300, ShortSteps: 200, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -3,
 		Arms: arms, RawShare: 0.15, TuningShare: 0.45, GoHeldOut: 0.3, ScoreTokens: 2048, RecallEvery: 5, ExamplesRead: 3,
 	}
 }
