@@ -2,7 +2,7 @@
 // cannot stand in for: it does not see C. It prints one line a case and fails by the sanitizer's exit code, or when a result
 // differs from the one-thread run. The README of the project names the make target; by hand:
 //
-//	gcc -std=c11 -O1 -g -fsanitize=thread -D_GNU_SOURCE -I.. main.c cases.c ../*.c -o harness -lm -lpthread && ./harness
+//	gcc -std=c11 -O1 -g -fsanitize=thread -D_GNU_SOURCE -I.. main.c cases.c cases_ops.c ../*.c -o harness -lm -lpthread && ./harness
 #include "harness.h"
 
 #include <stdio.h>
@@ -39,9 +39,10 @@ static unsigned char *once(const harness_case *c, int n, int isa) {
 	return out;
 }
 
-int main(void) {
+// run_all runs a table of cases; 0 when every result has the bits of one thread.
+static int run_all(const harness_case *cases) {
 	int best = host_isa();
-	for (const harness_case *c = harness_cases; c->name; c++) {
+	for (const harness_case *c = cases; c->name; c++) {
 		for (int isa = 0; isa <= best; isa++) {
 			unsigned char *want = once(c, 1, isa);
 			for (unsigned i = 0; i < sizeof teams / sizeof *teams; i++) {
@@ -60,3 +61,5 @@ int main(void) {
 	}
 	return 0;
 }
+
+int main(void) { return run_all(harness_cases) || run_all(harness_ops); }
