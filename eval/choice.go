@@ -69,8 +69,9 @@ func MultipleChoice(ctx context.Context, s Scorer, enc Encoder, items []Item) (C
 		norm = append(norm, metric.ArgMax(norms) == it.Answer)
 		mean = append(mean, metric.ArgMax(means) == it.Answer)
 		byKind[it.Kind] = append(byKind[it.Kind], mean[len(mean)-1])
-		out.Chance += 1 / float64(len(it.Options)) / float64(len(items))
+		out.Chance += 1 / float64(len(it.Options))
 	}
+	out.Chance /= float64(max(len(items), 1))
 	out.Acc, out.AccNorm, out.AccMean = metric.Accuracy(acc), metric.Accuracy(norm), metric.Accuracy(mean)
 	for kind, correct := range byKind {
 		out.ByKind[kind] = metric.Accuracy(correct)

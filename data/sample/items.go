@@ -80,20 +80,26 @@ func (w *World) Recall() []Item {
 	return w.closedBook("recall", func(key, answer string, n int) []string {
 		r := w.stream("recall/"+answer, n)
 		others := slices.DeleteFunc(slices.Clone(told[key]), func(s string) bool { return s == answer })
+		if len(others) < 3 {
+			return nil
+		}
 		return shuffled(r, others)[:3]
 	})
 }
 
 // closedBook puts every frame to every fact that can be asked for by name. wrong
-// gives three options for the n-th frame; its key is the same for facts whose
-// answers stand in the same place.
+// gives three options for the n-th frame, or none where a small corpus has not
+// three; its key is the same for facts whose answers stand in the same place.
 func (w *World) closedBook(id string, wrong func(key, answer string, n int) []string) []Item {
 	var items []Item
 	w.eachAsked(Raw, func(t *Text, i int, phrase, answer, kind string) {
 		key := t.Facts[i].place(kind)
 		for n, frame := range frames {
-			it := w.item(fmt.Sprintf("%s/%s/%d/%d", id, t.ID, i, n), kind,
-				questionPrompt(frame, phrase), answer, wrong(key, answer, n))
+			others := wrong(key, answer, n)
+			if others == nil {
+				continue
+			}
+			it := w.item(fmt.Sprintf("%s/%s/%d/%d", id, t.ID, i, n), kind, questionPrompt(frame, phrase), answer, others)
 			it.Fact = fmt.Sprintf("%s/%d", t.ID, i)
 			items = append(items, it)
 		}

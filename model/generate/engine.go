@@ -121,7 +121,8 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) (results []
 	done := make(chan struct{})
 	work := func() {
 		defer close(done)
-		results, err = Batched{Model: e.m, Tokens: int(e.m.Options().Tokens)}.Score(ctx, requests)
+		o := e.m.Options()
+		results, err = Batched{Model: e.m, Tokens: int(o.Tokens), Docs: int(o.Docs)}.Score(ctx, requests)
 	}
 	if err := e.hand(ctx, job{work: work}); err != nil {
 		return nil, err

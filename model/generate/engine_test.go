@@ -147,7 +147,9 @@ func TestScoreAgreesWithGeneration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, err := e.Score(context.Background(), []ScoreRequest{{Prompt: r.Prompt, Continuation: res.Tokens}})
+	one := ScoreRequest{Prompt: r.Prompt, Continuation: res.Tokens}
+	short := ScoreRequest{Prompt: r.Prompt, Continuation: res.Tokens[:1]}
+	scores, err := e.Score(context.Background(), []ScoreRequest{one, short, short, short, short, short, short, short, short, short, short})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type Forward interface {
 type Batched struct {
 	Model  Forward
 	Tokens int // rows of a batch at most, as the model was opened
+	Docs   int // requests of a batch at most; 0: as many as rows
 }
 
 // Score returns results in the order of the requests.
@@ -39,7 +40,7 @@ func (b Batched) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 			return nil, err
 		}
 		n, total := 0, 0
-		for n < len(order) && total+rows(requests[order[n]]) <= b.Tokens {
+		for n < len(order) && (b.Docs == 0 || n < b.Docs) && total+rows(requests[order[n]]) <= b.Tokens {
 			total += rows(requests[order[n]])
 			n++
 		}

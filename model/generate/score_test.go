@@ -42,6 +42,9 @@ func TestBatchedPutsResultsBackInOrder(t *testing.T) {
 	if !reflect.DeepEqual(e.batches, [][]int32{{0, 4}, {0, 2, 3}}) {
 		t.Errorf("batches %v", e.batches)
 	}
+	if _, err := (Batched{Model: e, Tokens: 9, Docs: 2}).Score(context.Background(), requests); err != nil || len(e.batches) != 4 || len(e.batches[2]) != 3 {
+		t.Errorf("two documents a batch: %v, %v", e.batches, err)
+	}
 	if _, err := (Batched{Model: e, Tokens: 3}).Score(context.Background(), requests); !errors.Is(err, ErrBadRequest) {
 		t.Errorf("too long: %v", err)
 	}
