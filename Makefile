@@ -58,7 +58,7 @@ $(VENV)/pins: tools/peers/requirements.txt
 	cp $< $@
 $(VENV)/bench-pins: tools/peers/bench.txt $(VENV)/pins
 	@$(GO) run ./cmd/setup -for bench
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF" $(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	cp $< $@
 
 lint: setup ## go vet, gofmt and staticcheck

@@ -59,7 +59,10 @@ func peer(b *testing.B, what, kind, name, script string, ours, theirs []string) 
 			}
 			for _, mode := range theirs {
 				job.Mode = mode
-				w, err := Start(name+" "+mode, exec.Command(python, "../../tools/peers/"+script), job)
+				cmd := exec.Command(python, "../../tools/peers/"+script)
+				// A cache of compiled kernels that a killed run left half written would fail this one.
+				cmd.Env = append(os.Environ(), "TORCHINDUCTOR_CACHE_DIR="+b.TempDir())
+				w, err := Start(name+" "+mode, cmd, job)
 				if err != nil {
 					b.Fatal(err)
 				}
