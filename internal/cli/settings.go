@@ -41,7 +41,7 @@ func (s *settings) bind(cmd *cobra.Command, defaultRecipe string) {
 	completes(cmd, "math", func() []string { return []string{train.MathF32, train.MathBF16} })
 	completes(cmd, "recompute", func() []string { return []string{"none", "light", "layer"} })
 	for _, name := range []string{"steps", "batch-tokens", "seq-len", "micro-tokens", "rate", "warmup", "dropout", "seed", "save-every"} {
-		f.Lookup(name).DefValue = "" // the recipe's
+		f.Lookup(name).DefValue = "the recipe's"
 	}
 }
 
