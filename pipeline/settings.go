@@ -58,6 +58,6 @@ func Defaults() Settings {
 			NumKeyValueHeads: 6, HeadDim: 32, MaxPositions: 512, HiddenAct: "silu", RMSNormEps: 1e-5,
 			Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, TieWordEmbeddings: true, InitializerRange: 0.06},
 		Tune: tune, WarmSteps: 300, ShortSteps: 200, TuneGo: 0.12, TuneShort: 0.25, Shots: 2, Rounds: 2, MaxNew: 160, InFlight: 64, MinLogProb: -3,
-		Arms: arms, RawShare: 0.15, TuningShare: 0.45, GoHeldOut: 0.3, ScoreTokens: 2048, RecallEvery: 5, ExamplesRead: 3,
+		Arms: arms, RawShare: 0.2, TuningShare: 0.2, GoHeldOut: 0.3, ScoreTokens: 2048, RecallEvery: 5, ExamplesRead: 3,
 	}
 }
