@@ -72,13 +72,13 @@ func weights(t testing.TB, dir string) []byte {
 // wait ends when a run has logged a number of steps.
 func wait(t testing.TB, dir string, lines int) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		raw, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
 		if err == nil && bytes.Count(raw, []byte("\n")) >= lines {
 			return
 		}
 	}
-	t.Fatalf("no %d steps within 30 s", lines)
+	t.Fatalf("no %d steps within three minutes", lines)
 }
 
 func TestAKilledRunGoesOnBitForBit(t *testing.T) { killAndGoOn(t, 4, 1) }
