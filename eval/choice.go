@@ -59,7 +59,7 @@ func MultipleChoice(ctx context.Context, s Scorer, enc Encoder, items []Item) (C
 	for _, it := range items {
 		var sums, norms, means []float64
 		for i, o := range it.Options {
-			sum := total(results[i].LogProbs)
+			sum := results[i].Sum()
 			sums = append(sums, sum)
 			norms = append(norms, sum/float64(utf8.RuneCountInString(o)))
 			means = append(means, sum/float64(len(results[i].LogProbs)))
@@ -77,12 +77,4 @@ func MultipleChoice(ctx context.Context, s Scorer, enc Encoder, items []Item) (C
 		out.ByKind[kind] = metric.Accuracy(correct)
 	}
 	return out, nil
-}
-
-func total(logProbs []float32) float64 {
-	sum := 0.0
-	for _, p := range logProbs {
-		sum += float64(p)
-	}
-	return sum
 }

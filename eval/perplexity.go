@@ -28,7 +28,7 @@ func Perplexity(ctx context.Context, s Scorer, enc Encoder, texts iter.Seq2[stri
 	flush := func() error {
 		results, err := s.Score(ctx, open)
 		for _, r := range results {
-			out.NLL -= total(r.LogProbs)
+			out.NLL -= r.Sum()
 			out.Tokens += int64(len(r.LogProbs))
 		}
 		open = open[:0]

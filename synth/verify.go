@@ -113,7 +113,7 @@ func (s *Synthesizer) verifyPart(ctx context.Context, scorer Scorer, chains []da
 		return err
 	}
 	for i, p := range pairs {
-		with, without := meanOf(results[2*i].LogProbs), meanOf(results[2*i+1].LogProbs)
+		with, without := meanOf(results[2*i]), meanOf(results[2*i+1])
 		p.Scores[ScoreLogProb], p.Scores[ScoreGain] = with, with-without
 		p.Scores[ScoreTokens] = float64(len(results[2*i].LogProbs))
 		p.Scores[ScoreRepetition] = repetition(p.Response)
@@ -189,13 +189,7 @@ func (s *Synthesizer) secondAnswer(ctx context.Context, prompt []int32, p *data.
 	return nil
 }
 
-func meanOf(logProbs []float32) float64 {
-	sum := 0.0
-	for _, p := range logProbs {
-		sum += float64(p)
-	}
-	return sum / float64(len(logProbs))
-}
+func meanOf(r generate.ScoreResult) float64 { return r.Sum() / float64(len(r.LogProbs)) }
 
 func repetition(text string) float64 {
 	words := strings.Fields(text)

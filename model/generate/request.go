@@ -48,6 +48,15 @@ type ScoreResult struct {
 	Greedy   []bool
 }
 
+// Sum is the log-probability of the whole continuation.
+func (r ScoreResult) Sum() float64 {
+	sum := 0.0
+	for _, p := range r.LogProbs {
+		sum += float64(p)
+	}
+	return sum
+}
+
 // Errors of requests, to be told apart with errors.Is.
 var (
 	ErrTooLong    = errors.New("prompt and new tokens exceed the model's window")
