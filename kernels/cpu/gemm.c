@@ -5,7 +5,15 @@
 
 #include "bf16.h"
 
-enum { PACK_PHASE, JOB_PHASE, BLOCK_BYTES = GEMM_KC * GEMM_NC * 4, IN_PLACE_ROWS = 128 };
+enum {
+	PACK_PHASE,
+	JOB_PHASE,
+	BLOCK_BYTES = GEMM_KC * GEMM_NC * 4,
+	IN_PLACE_ROWS = 128, // of A, up to which B is not worth packing
+	SHORT_WORDS = 128,   // of k, up to which the output costs more to move than the operands
+	SAME_SET_ROWS = 7,   // lines that the first cache holds of addresses 4 KiB apart, less one
+	WORDS_AHEAD = 24,    // steps of k between asking for a line of B and its use
+};
 _Static_assert(BLOCK_BYTES + (long)GEMM_PAD * 4 <= TEAM_SHARED / 2 + 4096, "a block of B fills half of the shared buffer");
 _Static_assert((GEMM_MC * GEMM_KC + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a job's rows of A fit the scratch");
 
@@ -15,6 +23,7 @@ typedef struct {
 	const gemm_isa *isa;
 	gemm_tile **tiles;
 	int words;
+	int64_t mr;             // rows of a tile
 	int64_t kw, kc, nc;     // words of k, in a block; columns in a block
 	int64_t strip;          // rows that go through all blocks of k before the next ones
 	int a_direct, b_direct; // read in place, without packing (of B: the panels that are full)
@@ -43,8 +52,10 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	p.kc = even(p.kw, GEMM_KC, 16);
 	p.nc = even(g->n, GEMM_NC, isa->nr);
 	p.b = team_shared(w);
-	// Rows of A that lie a multiple of 2 KiB apart would fight for the same cache lines.
-	p.a_direct = g->a.ks == 1 && gemm_in_place(&g->a, g->k, p.words) && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 2048 != 0;
+	p.a_direct = g->a.ks == 1 && gemm_in_place(&g->a, g->k, p.words);
+	// Rows that lie a multiple of 4 KiB apart fight for the same lines of the first cache: fewer of them at a time. (Packing
+	// them instead took a tenth of a product with 200 columns, all of it waiting for memory.)
+	p.mr = p.a_direct && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 4096 == 0 ? at_most(isa->mr, SAME_SET_ROWS) : isa->mr;
 	// Columns of B are worth packing when many rows use them.
 	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && gemm_in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
 	if (g->c_type == DT_BF16 && p.kc < p.kw) {
@@ -98,43 +109,75 @@ static gemm_io edges(const blocks *p, const place *at) {
 	return io;
 }
 
-static const void *move_on(const void *p, int type, int64_t elements) {
-	return p ? (const char *)p + elements * (type == DT_F32 ? 4 : 2) : NULL;
+
+// work is one job: packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
+typedef struct {
+	const blocks *p;
+	const place *at;
+	gemm_io all; // of element (0, 0) of the place
+	const uint32_t *a;
+	int64_t row, i0, m, j0, j1; // row: words from a row of A to the next
+} work;
+
+// tile_out is where the outputs of the tile at row i, panel j begin.
+static char *tile_out(const work *k, int64_t i, int64_t j) {
+	return (char *)k->all.out + ((k->i0 + i) * k->all.out_ld + j * k->p->isa->nr) * (k->all.out_type == DT_F32 ? 4 : 2);
 }
 
-// fetch asks for the outputs of the tile below, so that they arrive while this one is at work.
-static inline void fetch(const char *out, int64_t rows, int64_t ld) {
-	for (int64_t r = rows; r < 2 * rows; r++) {
-		__builtin_prefetch(out + r * ld, 1);
-		__builtin_prefetch(out + r * ld + 64, 1);
+// fetch asks for the outputs of the tile that comes next, so that they arrive while this one is at work.
+static inline void fetch(const work *k, int64_t i, int64_t j) {
+	if (i >= k->m) return;
+	const char *out = tile_out(k, i, j);
+	const int64_t ld = k->all.out_ld * (k->all.out_type == DT_F32 ? 4 : 2);
+	for (int64_t r = 0; r < k->p->mr; r++) {
+		__builtin_prefetch(out + r * ld);
+		__builtin_prefetch(out + r * ld + 64);
 	}
 }
 
-// job runs the register tiles over packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
+static inline void tile(const work *k, int64_t i, int64_t j) {
+	const blocks *p = k->p;
+	const place *at = k->at;
+	const int64_t nr = p->isa->nr;
+	const int direct = p->b_direct && (j + 1) * nr <= at->n;
+	const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
+	if (p->g->b_packed) b = p->g->b_packed + (at->n0 + j * nr) * p->kw + at->w0 * nr;
+	gemm_io io = k->all;
+	io.in = io.in ? (const char *)io.in + ((k->i0 + i) * io.in_ld + j * nr) * (io.in_type == DT_F32 ? 4 : 2) : NULL;
+	io.out = tile_out(k, i, j);
+	io.cols = (int)at_most(nr, at->n - j * nr);
+	io.b_ks = direct ? p->g->b.ks : nr;
+	io.next = b + WORDS_AHEAD * io.b_ks;
+	io.next_step = io.b_ks * 4;
+	p->tiles[at_most(p->mr, k->m - i)](at->w, k->a + i * k->row, b, &io);
+}
+
+// job runs the register tiles. Panel by panel, so that a panel of B stays near; but with few steps of k row by row, so that
+// the outputs stream by: column by column they took a fifth longer in a gradient of 64 rows.
 static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
-	const int64_t mr = p->isa->mr, nr = p->isa->nr, row = p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w;
-	gemm_io all = edges(p, at);
-	all.a_rs = p->a_direct ? row : 1;
-	all.a_ks = p->a_direct ? 1 : mr;
+	work k = {p, at, edges(p, at), a, p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w, i0, m, j0, j1};
+	k.all.a_rs = p->a_direct ? k.row : 1;
+	k.all.a_ks = p->a_direct ? 1 : p->isa->mr;
+	if (at->w <= SHORT_WORDS) {
+		for (int64_t i = 0; i < m; i += p->mr) {
+			for (int64_t j = j0; j < j1; j++) {
+				fetch(&k, j + 1 < j1 ? i : i + p->mr, j + 1 < j1 ? j + 1 : j0);
+				tile(&k, i, j);
+			}
+		}
+		return;
+	}
 	for (int64_t j = j0; j < j1; j++) {
-		const int direct = p->b_direct && (j + 1) * nr <= at->n;
-		const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
-		if (p->g->b_packed) b = p->g->b_packed + (at->n0 + j * nr) * p->kw + at->w0 * nr;
-		all.b_ks = direct ? p->g->b.ks : nr;
-		for (int64_t i = 0; i < m; i += mr) {
-			gemm_io io = all;
-			io.in = move_on(all.in, all.in_type, (i0 + i) * all.in_ld + j * nr);
-			io.out = (void *)move_on(all.out, all.out_type, (i0 + i) * all.out_ld + j * nr);
-			io.cols = (int)at_most(nr, at->n - j * nr);
-			if (i + mr < m) fetch(io.out, mr, all.out_ld * (all.out_type == DT_F32 ? 4 : 2));
-			p->tiles[at_most(mr, m - i)](at->w, a + i * row, b, &io);
+		for (int64_t i = 0; i < m; i += p->mr) {
+			fetch(&k, i + p->mr, j);
+			tile(&k, i, j);
 		}
 	}
 }
 
 // multiply shares the place out: jobs of some rows × some panels, enough of them that no thread waits long for another.
 static void multiply(worker *w, const blocks *p, const place *at) {
-	const int64_t mr = p->isa->mr, panels = ceil_div(at->n, p->isa->nr), want = w->n > 1 ? 4 * w->n : 1;
+	const int64_t mr = p->mr, panels = ceil_div(at->n, p->isa->nr), want = w->n > 1 ? 4 * w->n : 1;
 	const int64_t mc = even(at->m, GEMM_MC / mr * mr, mr), rows = ceil_div(at->m, mc);
 	const int64_t cols = at_most(ceil_div(want, rows), panels), wide = ceil_div(panels, cols);
 	uint32_t *a = team_scratch(w);

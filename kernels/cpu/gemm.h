@@ -56,6 +56,8 @@ typedef struct {
 	int64_t in_ld;
 	void *out;
 	int64_t out_ld;
+	const void *next; // what is read after this, next_step bytes for every word of k: a tile may ask for it while it is at work
+	int64_t next_step;
 	int in_type, out_type;
 	int cols; // columns that exist, 1 to the tile's
 } gemm_io;

@@ -42,46 +42,51 @@ static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t
 	}
 }
 
-// fetch asks for the words k to k+n of the rows after these, so that they are near when their turn comes.
-static inline void fetch(const uint32_t *row, int64_t ld, int rows, int64_t n) {
-	for (int r = 0; r < rows; r++) {
-		for (int64_t k = 0; k < n; k += 16) __builtin_prefetch(row + (rows + r) * ld + k);
-	}
+// turn_all moves the finished chains of outs outputs into y, or with `back` y into them.
+static void turn_all(const gemm_args *g, const gemm_isa *isa, int64_t o, int64_t outs, float *part, int back) {
+	const int64_t size = g->c_type == DT_F32 ? 4 : 2;
+	for (int64_t i = 0; i < outs; i += 16)
+		isa->turn(part + i * TURN_ROWS, TURN_ROWS, (int)at_most(16, outs - i), (int)g->m, (char *)g->c + (o + i) * size, g->ldc, g->c_type, back);
 }
 
-// turned_tile is outputs o to o+outs of all rows; part: [MAX_ROWS, TURN_ROWS] holds the chains between chunks of k.
+// turned_tile is outputs o to o+outs of all rows; part: [outs, TURN_ROWS] holds their chains, also between chunks of k.
 static void turned_tile(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int outs, float *part) {
 	const int bf16 = g->b.type == DT_BF16, nr = isa->nr;
 	const int64_t w_ld = gemm_words(g->b.rs, bf16 ? WORD_PAIR : WORD_F32);
 	gemm_tile **wide = bf16 ? isa->bf16 : isa->f32, **narrow = bf16 ? isa->bf16_narrow : isa->f32_narrow;
-	gemm_io end = start_of(g, o);
-	if (g->accumulate) isa->turn(part, TURN_ROWS, outs, (int)g->m, end.out, g->ldc, g->c_type, 1);
-	else if (g->bias) {
-		for (int i = 0; i < outs; i++) {
-			for (int64_t r = 0; r < g->m; r++) part[i * TURN_ROWS + r] = g->bias[o + i];
-		}
-	}
 	for (int64_t k = 0; k < kw || k == 0; k += CHUNK) {
-		fetch(row_of(&g->b, o) + k, w_ld, outs, at_most(CHUNK, kw - k));
 		for (int64_t r = 0; r < g->m; r += nr) {
 			float *tile = part + r;
 			const int64_t cols = at_most(nr, g->m - r);
 			gemm_io io = {.a_rs = w_ld, .a_ks = 1, .b_ks = nr, .out = tile, .out_ld = TURN_ROWS, .out_type = DT_F32, .cols = (int)cols};
+			// The rows after these, shared out among the tiles of these.
+			io.next_step = outs * w_ld * 4 / ((g->m + nr - 1) / nr) / kw;
+			io.next = (const char *)(row_of(&g->b, o) + outs * w_ld) + (r / nr * kw + k) * io.next_step;
 			if (k > 0 || g->accumulate || g->bias) io.in = tile, io.in_ld = TURN_ROWS, io.in_type = DT_F32;
 			(cols <= nr / 2 ? narrow : wide)[outs](at_most(CHUNK, kw - k), row_of(&g->b, o) + k, x + r * kw + k * nr, &io);
 		}
 	}
-	isa->turn(part, TURN_ROWS, outs, (int)g->m, end.out, g->ldc, g->c_type, 0);
 }
 
-// turned is the way for up to TURN_ROWS rows.
-static void turned(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
-	const int64_t blocks = (g->n + isa->mr - 1) / isa->mr;
-	int64_t from, to;
-	while (team_claim(w, OUTS_PHASE, blocks, blocks > 32 * w->n ? 4 : 1, &from, &to)) {
-		for (int64_t b = from; b < to; b++)
-			turned_tile(g, isa, x, kw, b * isa->mr, (int)at_most(isa->mr, g->n - b * isa->mr), team_scratch(w));
+// turned_block is outputs o to o+outs, several tiles of them.
+static void turned_block(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int64_t outs, float *part) {
+	if (g->accumulate) turn_all(g, isa, o, outs, part, 1);
+	else if (g->bias) {
+		for (int64_t i = 0; i < outs; i++) {
+			for (int64_t r = 0; r < g->m; r++) part[i * TURN_ROWS + r] = g->bias[o + i];
+		}
 	}
+	for (int64_t i = 0; i < outs; i += isa->mr) turned_tile(g, isa, x, kw, o + i, (int)at_most(isa->mr, outs - i), part + i * TURN_ROWS);
+	turn_all(g, isa, o, outs, part, 0);
+}
+
+// turned is the way for up to TURN_ROWS rows. The outputs of eight tiles fill whole cache lines of y; where there are few,
+// a piece is one tile, so that every thread has some.
+static void turned(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
+	const int64_t large = 8 * isa->mr, piece = g->n >= 4 * w->n * large ? large : isa->mr;
+	int64_t from, to;
+	while (team_claim(w, OUTS_PHASE, (g->n + piece - 1) / piece, 1, &from, &to))
+		turned_block(g, isa, x, kw, from * piece, at_most(piece, g->n - from * piece), team_scratch(w));
 }
 
 // pack_rows packs A: as panels, or (wide = 0) as rows of words; shared out in pieces of k.

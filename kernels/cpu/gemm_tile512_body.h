@@ -23,7 +23,11 @@ static inline __attribute__((always_inline)) void TILE(const int rows, const int
 	const char *q[4];
 #pragma GCC unroll 4
 	for (int r = 0; r < 4; r++) q[r] = (const char *)a + 4 * r * s;
-	for (int64_t k = 0; k < kw; k++, b += b_ks) {
+	const char *next = io->next;
+	const int64_t next_step = io->next_step;
+	for (int64_t k = 0; k < kw; k++, b += b_ks, next += next_step) {
+		__builtin_prefetch(next);
+		if (wide) __builtin_prefetch(next + 64);
 		__m512 b0 = _mm512_loadu_ps(b), b1 = wide ? _mm512_loadu_ps(b + 16) : b0;
 #pragma GCC unroll 14
 		for (int r = 0; r < rows; r++) {
