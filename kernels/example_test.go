@@ -52,33 +52,38 @@ func Example() {
 	// Output: f32[2 3] [1 2 108] [3 4 126]
 }
 
-// A wrong shape is the caller's bug: it panics at the call, with the op and the shapes, before anything is computed.
+// A wrong shape is the caller's bug: the op panics at the call, names itself and the shapes, and computes nothing.
 func ExampleShapeError() {
 	b, err := device.Open("cpu")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer b.Close()
-	defer func() {
-		if e, ok := recover().(*kernels.ShapeError); ok {
-			fmt.Println(e)
-		}
-	}()
-	mem, err := b.Alloc(kernels.MemActivations, 64)
+	mem, err := b.Alloc(kernels.MemActivations, 4096)
 	if err != nil {
 		log.Fatal(err)
 	}
-	x := kernels.NewTensor(mem, 0, kernels.F32, 2, 8)
-	x.Rows(1, 2)
-	// Output: tensor: rows out of range: [1,3) of f32[2 8]
+	w, err := b.Prepare(kernels.NewTensor(mem, 0, kernels.F32, 8, 16), kernels.WeightTrained) // [O,I]
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer b.Release(w)
+	defer func() {
+		e, ok := recover().(*kernels.ShapeError)
+		fmt.Println(ok, e)
+	}()
+	x := kernels.NewTensor(mem, 1024, kernels.F32, 2, 15) // [N,I], one column short
+	b.Linear(kernels.LinearArgs{Y: kernels.NewTensor(mem, 2048, kernels.F32, 2, 8), X: x, W: w})
+	// Output: true linear: shape does not fit: X is f32[2 15], needs [2 16]
 }
 
 // A random number is a function of what it is for: no generator is carried along, so that any worker at any step can draw
 // it again.
 func ExampleSubkey() {
-	draw := func(step uint64, element uint64) uint32 {
+	draw := func(step, element uint64) uint32 {
 		return kernels.Element(kernels.Subkey(7, kernels.PurposeInit, step, 0), element)
 	}
-	fmt.Println(draw(3, 10) == draw(3, 10), draw(3, 10) == draw(4, 10), draw(3, 10) == draw(3, 11))
+	first, again := draw(3, 10), draw(3, 10)
+	fmt.Println(again == first, draw(4, 10) == first, draw(3, 11) == first)
 	// Output: true false false
 }
