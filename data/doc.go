@@ -4,6 +4,10 @@
 // Readers stream (iter.Seq2) in bounded memory from .jsonl and plain text, each
 // plain, .gz or .zst, from files, globs, folders and "-" (standard input).
 //
+// Where to begin: Documents, Examples and Chains read; NewWriter writes to a
+// stream and WriteFile a file, whole or not at all. Batch is what becomes of texts
+// in training: data/shard keeps them as tokens and data/mix draws and packs them.
+//
 // What odd input gets, always:
 //
 //   - a byte order mark at the start of a file is dropped; UTF-16 marks are errors;

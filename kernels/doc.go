@@ -2,6 +2,9 @@
 // shapes, maths, order of summation, aliasing and determinism. It holds no kernel. kernels/ref computes every op in scalar
 // float64, kernels/cpu in C, kernels/cuda on a GPU; kernels/kerneltest holds all of them to what is written here.
 //
+// Where to begin: tensor.go and backend.go, then one op, linear.go, which the example computes. A program gets a Backend from
+// kernels/device, takes Memory of it, views the memory as Tensors, issues ops and waits in Read or Sync.
+//
 // Shape legend, used in every comment of the project:
 //
 //	N  rows of a ragged batch: tokens of all documents, one after another, without padding

@@ -6,4 +6,7 @@
 // checkpoints. A checkpoint is a Hugging Face folder plus the training state, keyed by Hugging Face names and logical
 // shapes. A run that was killed at any moment goes on from its newest valid checkpoint to the same losses, bit for bit:
 // the batch of a step, its learning rate and all its randomness are functions of the configuration and the step alone.
+//
+// Where to begin: FindRecipe gives a Config to start from, Packed or Ragged a Source of a mixture of texts (data/mix), and
+// Job.Run makes the run. Loop is the same training without the directory.
 package train

@@ -1,7 +1,10 @@
 // Package shard keeps tokenized texts on disk and maps them back into memory.
 //
-// A unit is one text as the model sees it: BOS + text + EOS, once each. A corpus
-// is a folder that appears whole (internal/durable) and holds
+// Where to begin: Build writes a corpus, Open maps it; a Set is a mix.Source.
+//
+// A unit is one text as the model sees it: BOS + text + EOS, once each, or tokens
+// that were made elsewhere. A corpus is a folder that appears whole
+// (internal/durable) and holds
 //
 //	00000.shard, 00001.shard, …   units, at most Options.ShardTokens tokens each
 //	corpus.json                   Info: totals, per-shard counts, tokenizer hash

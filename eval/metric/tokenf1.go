@@ -1,5 +1,8 @@
 // Package metric holds the scores that evaluations report, as plain functions on predictions and golds: token F1 and its
 // one-to-one matching of pairs, accuracy, and standard errors. It knows nothing of models.
+//
+// Where to begin: TokenF1 for one text, SetF1 for a set of them, Accuracy and MeanOf for a Score over many, Lead for the
+// question whether one Score is better than another.
 package metric
 
 import (

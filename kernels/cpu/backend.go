@@ -1,5 +1,9 @@
 // Package cpu is the backend that computes on the host: kernels in C, one body per op compiled for several instruction sets
-// and chosen at run time, run by a fixed team of threads behind one queue. There is no library beneath it.
+// and chosen at run time, run by a fixed team of threads behind one queue. There is no library beneath it; tag onednn adds
+// one that benchmarks compare with and that the backend never calls.
+//
+// Programs take it as device.Open("cpu"); Open here also sets the number of threads, which shows in the time and never in the
+// bits.
 //
 // Where to begin: team.h (what an op sees of the threads), dispatch.go (which variant runs), linear.go and gemm.h (the
 // matrix product). Every op is op.go (checks, arguments), op.c (one inclusion per instruction set) and op_body.h (the maths).

@@ -1,4 +1,6 @@
-// Package device opens a device by the name that a user types.
+// Package device opens a device by the name that a user types: "cpu" is kernels/cpu, "ref" the slow reference in float64,
+// "cuda:0" a GPU where the binary was built with tag cuda. It is the one place that knows every backend; what stands above it
+// holds a kernels.Backend and does not ask which.
 package device
 
 import (

@@ -3,6 +3,9 @@
 //
 // TensorBoard's convention is one new file per start of the program, all in one folder, read in order of their names. A run that
 // goes on from a checkpoint says so at the head of its file, and TensorBoard forgets what earlier files have from that step on.
+//
+// Where to begin: Create and Writer.Scalars write, ReadFolder gives back what TensorBoard would show. Package rundir
+// writes the curves of a run with it.
 package events
 
 import (
