@@ -10,7 +10,8 @@ enum {
 	JOB_PHASE,
 	BLOCK_BYTES = GEMM_KC * GEMM_NC * 4,
 	IN_PLACE_ROWS = 128, // of A, up to which B is not worth packing
-	SHORT_WORDS = 128,   // of k, up to which the output costs more to move than the operands
+	SHORT_WORDS = 320,   // of k, up to which the output costs more to move than the operands
+	SHORT_COLUMNS = 512, // of a block of B then, which the second cache shall hold
 	SAME_SET_ROWS = 7,   // lines that the first cache holds of addresses 4 KiB apart, less one
 	WORDS_AHEAD = 24,    // steps of k between asking for a line of B and its use
 };
@@ -50,12 +51,12 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	p.tiles = p.words == WORD_PAIR ? isa->bf16 : isa->f32;
 	p.kw = gemm_words(g->k, p.words);
 	p.kc = even(p.kw, GEMM_KC, 16);
-	p.nc = even(g->n, GEMM_NC, isa->nr);
 	p.b = team_shared(w);
 	p.a_direct = g->a.ks == 1 && gemm_in_place(&g->a, g->k, p.words);
 	// Rows that lie a multiple of 4 KiB apart fight for the same lines of the first cache: fewer of them at a time. (Packing
 	// them instead took a tenth of a product with 200 columns, all of it waiting for memory.)
 	p.mr = p.a_direct && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 4096 == 0 ? at_most(isa->mr, SAME_SET_ROWS) : isa->mr;
+	p.nc = even(g->n, p.a_direct && p.kw <= SHORT_WORDS ? SHORT_COLUMNS : GEMM_NC, isa->nr);
 	// Columns of B are worth packing when many rows use them.
 	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && gemm_in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
 	if (g->c_type == DT_BF16 && p.kc < p.kw) {
@@ -153,12 +154,12 @@ static inline void tile(const work *k, int64_t i, int64_t j) {
 }
 
 // job runs the register tiles. Panel by panel, so that a panel of B stays near; but with few steps of k row by row, so that
-// the outputs stream by: column by column they took a fifth longer in a gradient of 64 rows.
+// the outputs stream by, whole lines of memory after one another: it is worth a tenth of the products with a vocabulary.
 static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
 	work k = {p, at, edges(p, at), a, p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w, i0, m, j0, j1};
 	k.all.a_rs = p->a_direct ? k.row : 1;
 	k.all.a_ks = p->a_direct ? 1 : p->isa->mr;
-	if (at->w <= SHORT_WORDS) {
+	if (p->kw <= SHORT_WORDS) {
 		for (int64_t i = 0; i < m; i += p->mr) {
 			for (int64_t j = j0; j < j1; j++) {
 				fetch(&k, j + 1 < j1 ? i : i + p->mr, j + 1 < j1 ? j + 1 : j0);
