@@ -22,8 +22,9 @@ var forced struct {
 }
 
 // Force makes ops use a named variant: "attention=avx2", several separated by commas, "*=generic" for every op that has the
-// variant; "" forgets all. It takes effect for operations issued afterwards. The names are checked by CheckForced, which a
-// backend calls with its table: a name that no op has, or that this machine cannot run, is an error and changes nothing.
+// variant; "" forgets all. It takes effect for operations issued afterwards. table is
+// what Variants of a backend returned: a name that it does not have, or that this machine cannot run, is an error and changes
+// nothing.
 func Force(spec string, table []Variant) error {
 	next := map[string]string{}
 	for _, part := range strings.Split(spec, ",") {

@@ -131,7 +131,7 @@ func (t *Trainer) MicroBatch(batch *Batch, first bool, ready func(Bucket)) error
 // Sync waits for everything issued and returns the first failure.
 func (t *Trainer) Sync() error { return t.stager.sync() }
 
-// LossSum waits and returns the sum of the losses of the step's micro-batches, not yet divided by their number.
+// LossSum waits and returns the sum of the step's losses over all tokens that have one, in nats, not yet divided by their number.
 func (t *Trainer) LossSum() (float64, error) {
 	var raw [8]byte
 	if err := t.b.Read(raw[:], t.layout.loss.full()); err != nil {

@@ -108,7 +108,7 @@ func (f *File) UnitLen(i int64) (n int, err error) {
 }
 
 // Read copies tokens from unit i, beginning at its token from, and whether each
-// counts in the loss.
+// counts in the loss; mask is as long as tokens.
 func (f *File) Read(i int64, from int, tokens []int32, mask []uint8) (err error) {
 	defer trap(&err)()
 	start, end := f.bounds(i)

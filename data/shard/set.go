@@ -144,7 +144,7 @@ func (s *Set) UnitLen(i int64) (int, error) {
 }
 
 // Read copies tokens from unit i, beginning at its token from, and whether each
-// counts in the loss.
+// counts in the loss; mask is as long as tokens.
 func (s *Set) Read(i int64, from int, tokens []int32, mask []uint8) error {
 	f, j := s.find(i)
 	return f.Read(j, from, tokens, mask)
