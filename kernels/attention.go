@@ -8,7 +8,8 @@ package kernels
 //	lse[h,i] = log Σ_j exp(Scale · q[i,h]·k[j,g])
 //
 // No [T,T] matrix is stored; fully masked tiles are skipped and what is not allowed is never read. Softmax in F32. Dropout
-// acts on the probabilities after normalisation (word at sample = first sample + s, head h, query i, key j).
+// acts on the probabilities after normalisation (word at sample = first sample + s, head h, query i, key j); a dropped p[i,j] is
+// 0, but v[j] may still be read: where it is NaN or infinite, out[i] is NaN or as if key j were not there.
 type AttentionArgs struct {
 	Out     Tensor // [N,H,D] F32 or BF16
 	LSE     Tensor // [H,N] F32, saved for backward

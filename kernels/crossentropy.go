@@ -4,6 +4,10 @@ package kernels
 // overwritten by scale·(softmax − onehot), rows without loss by zeros. scale is 1/(loss tokens of the whole step, over all
 // micro-batches and ranks): a mean per micro-batch is wrong. A target outside [0,V) in a row with loss is a device failure;
 // a row without loss is not read. ArgMax (first maximum wins; rows without loss: -1) is for scoring.
+//
+// A logit of −Inf has probability 0; at the target it makes the loss +Inf. In a row with a NaN or +Inf, or with −Inf only, the
+// loss and, with Gradient, some of the row are NaN or infinite; ArgMax then lies in [0,V), and is the first maximum still
+// unless there is a NaN.
 type CrossEntropyArgs struct {
 	Loss     Tensor // [N] F32
 	Logits   Tensor // [N,V] F32 or BF16

@@ -25,7 +25,13 @@
 //     aligned otherwise (weights may lie in a mapped file); what a backend allocates is 64-byte aligned.
 //   - Outputs never alias inputs unless the op says so. Bytes outside an output are never written.
 //   - Bits do not depend on the number of threads, and a row's bits do not depend on how many rows stand beside it.
-//   - Masked or foreign elements are never read into a sum: 0 × NaN is NaN.
+//   - Masked or foreign elements are never read into a sum: 0 × NaN is NaN. What dropout drops is no such element: it is a
+//     factor of exactly 0 of something that may be read (the Dropout op alone promises zeros).
+//   - Denormals: a backend may take any denormal operand as zero, in comparisons too, and may give a zero of either sign where a
+//     result would be denormal; it does the same whatever the threads, the rows beside and the variants of equal Bits. What only
+//     moves or converts (Embed, Copy without Accumulate, PagedWrite) keeps denormals. Products of type BF16 must take them as zero.
+//   - No rows (N = 0, S = 0, length 0) is not an error: row outputs stay empty and sums over rows are 0, or stay as they were
+//     with Accumulate.
 //   - Gradient outputs have an Accumulate flag: false overwrites, true adds to what is there.
 //   - What changes between steps (seed, step, rates, lengths, page tables) is read from device tensors, so that a captured
 //     graph stays right; what stays the same between steps is in the args struct.

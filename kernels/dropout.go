@@ -17,8 +17,8 @@ const (
 	StepLen
 )
 
-// DropoutArgs: out[n,c] = x[n,c] · keep/(1−p), with the word of element (first token + n)·C + c. The backward pass is the
-// same operation on the gradient. Out may alias X.
+// DropoutArgs: out[n,c] = x[n,c]/(1−p), or 0 where it is dropped, whatever x was, with the word of element (first token +
+// n)·C + c. The backward pass is the same operation on the gradient. Out may alias X.
 type DropoutArgs struct {
 	Out, X  Tensor // [N,C] F32 or BF16
 	Dropout Dropout

@@ -1,18 +1,18 @@
 // Sampling for one instruction set; see sample.c.
 #include "logsum_body.h"
 
-// usable reports whether a row has no NaN and some finite logit.
+// usable reports whether a row has no NaN, no +Inf and some finite logit.
 INL int FN(usable)(const char *x, int64_t n, int t)
 {
-	vi nan = {0}, finite = {0};
+	vi bad_lanes = {0}, finite = {0};
 	for (int64_t i = 0; i < n; i += W) {
 		vf v = FN(logit_ld)(x, i, vec_min(W, n - i), t);
-		nan |= v != v;
+		bad_lanes |= (v != v) | (v == v_set1(INFINITY));
 		finite |= (v - v) == v_set1(0);
 	}
 	int bad = 0, good = 0;
 	for (int i = 0; i < W; i++) {
-		bad |= nan[i];
+		bad |= bad_lanes[i];
 		good |= finite[i];
 	}
 	return good && !bad;
@@ -69,7 +69,7 @@ static void FN(sample_row)(worker *w, const sample_args *a, int64_t s)
 	uint64_t *keys = team_scratch(w);
 	float *p = (float *)(keys + a->vocab);
 	if (!FN(usable)(x, a->vocab, a->type)) {
-		team_fail(w, "sample", "row %lld has a NaN or no finite logit", (long long)s);
+		team_fail(w, "sample", "row %lld has a NaN or +Inf, or no finite logit", (long long)s);
 		return;
 	}
 	FN(logsum) stats = FN(logsum_row)(x, a->vocab, a->type);

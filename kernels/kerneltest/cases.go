@@ -17,6 +17,7 @@ var Cases = sync.OnceValue(func() []Case {
 	for _, of := range []func() []Case{
 		embedCases, linearCases, linearBackwardCases, rmsnormCases, ropeCases, attentionCases, attentionBackwardCases, gluCases,
 		dropoutCases, crossEntropyCases, optimizerCases, copyCases, pagedCases, sampleCases,
+		denormalCases, emptyCases, specialCases,
 	} {
 		out = append(out, of()...)
 	}

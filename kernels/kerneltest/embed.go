@@ -29,7 +29,9 @@ func (p *Probe) tokens(n, v int64) []int32 {
 	for i := range out {
 		out[i] = int32(v - 1 - rng.Int64N(max(1, v-1)))
 	}
-	out[n-1] = int32(v - 1)
+	if n > 0 {
+		out[n-1] = int32(v - 1)
+	}
 	return out
 }
 

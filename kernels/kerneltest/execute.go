@@ -28,7 +28,7 @@ func execute(d device, c Case, units Window) (operands []*operand, err error) {
 	if trace {
 		fmt.Fprintln(os.Stderr, d.label, c, units)
 	}
-	p := &Probe{B: d.Backend, name: c.String(), inPlace: d.inPlace, units: units}
+	p := &Probe{B: d.Backend, name: c.String(), inPlace: d.inPlace, denormal: c.Denormals, units: units}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)

@@ -59,10 +59,14 @@ func decode(d kernels.DType, data []byte) []float64 {
 	return out
 }
 
-// Tolerance bounds the error of an output: |got − want| ≤ Rel·|want| + Norm·max|want|, the maximum over the tensor. The zero
-// Tolerance wants equal bits. Where the reference has a NaN, the backend must have a NaN or an infinity. Equal, where given, is
-// the share of elements that must have equal bits besides: what is drawn at random must be drawn alike.
-type Tolerance struct{ Rel, Norm, Equal float64 }
+// Tolerance bounds the error of an output: |got − want| ≤ Rel·|want| + Norm·max|want| + Abs, the maximum over the tensor. The
+// zero Tolerance wants equal bits. Where the reference has a NaN, the backend must have a NaN or an infinity, and with OrNaN it
+// may have one anywhere. Equal, where given, is the share of elements that must have equal bits besides: what is drawn at
+// random must be drawn alike.
+type Tolerance struct {
+	Rel, Norm, Abs, Equal float64
+	OrNaN                 bool
+}
 
 var (
 	exact    = Tolerance{}
@@ -107,7 +111,7 @@ func compare(d kernels.DType, tol Tolerance, got, want []byte) string {
 
 func compareOne(tol Tolerance, got, want, largest float64) string {
 	switch {
-	case tol == anything:
+	case tol == anything, tol.OrNaN && bad(got):
 		return ""
 	case math.IsNaN(want):
 		if math.IsNaN(got) || (tol != exact && math.IsInf(got, 0)) {
@@ -120,7 +124,7 @@ func compareOne(tol Tolerance, got, want, largest float64) string {
 		}
 		return "must be equal"
 	}
-	if err, bound := math.Abs(got-want), tol.Rel*math.Abs(want)+tol.Norm*largest; !(err <= bound) {
+	if err, bound := math.Abs(got-want), tol.Rel*math.Abs(want)+tol.Norm*largest+tol.Abs; !(err <= bound) {
 		return fmt.Sprintf("error %.3g, allowed %.3g", err, bound)
 	}
 	return ""

@@ -95,7 +95,10 @@ func (s pagedShape) attend(p *Probe, d, cache kernels.DType) {
 	table, total := s.pages(p)
 	seqs := p.Window()
 	n, rows, culens, _ := attentionShape{docs: s.rows}.rows(seqs)
-	width := int64(len(table[0]))
+	width := int64(1) // of no sequences
+	if len(table) > 0 {
+		width = int64(len(table[0]))
+	}
 	var flat, lens []int32
 	longest := int64(0)
 	for i := seqs.From; i < seqs.From+seqs.Count; i++ {
@@ -112,7 +115,7 @@ func (s pagedShape) attend(p *Probe, d, cache kernels.DType) {
 		KCache:    p.Put("kcache", cache, s.cache(p, "k", table, total), total, s.k, s.size, s.d),
 		VCache:    p.Put("vcache", cache, s.cache(p, "v", table, total), total, s.k, s.size, s.d),
 		PageTable: p.Put("table", kernels.I32, floats(flat), seqs.Count, width), CuLens: p.Ints("culens", culens...),
-		Lens: p.Ints("lens", lens...), Heads: s.h, KVHeads: s.k, MaxLen: longest, Window: s.window, SplitKeys: s.split, Scale: 0.31,
+		Lens: p.Ints("lens", lens...), Heads: s.h, KVHeads: s.k, MaxLen: max(longest, 1), Window: s.window, SplitKeys: s.split, Scale: 0.31,
 	}
 	a.Work = p.Work(p.B.PagedAttentionPlan(a))
 	p.B.PagedAttention(a)

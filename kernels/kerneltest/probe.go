@@ -17,6 +17,8 @@ type Case struct {
 	Units int64
 	// Ordered cases are also compared by bits with the reference in the contract's order.
 	Ordered bool
+	// Denormals puts denormal numbers between all random ones; see denormal.go.
+	Denormals bool
 	// Pairs are outputs of one run that must agree with each other.
 	Pairs []Pair
 	Run   func(p *Probe)
@@ -52,6 +54,7 @@ type Probe struct {
 
 	name     string
 	inPlace  bool
+	denormal bool
 	units    Window // what to run of the case's units
 	operands []*operand
 	weights  []kernels.Weight
@@ -66,6 +69,9 @@ func (p *Probe) values(name string, n int64) []float64 {
 	out := make([]float64, n)
 	for i := range out {
 		out[i] = rng.NormFloat64()
+		if p.denormal && denormalAt(i) {
+			out[i] *= 0x1p-130
+		}
 	}
 	return out
 }
@@ -171,7 +177,7 @@ func (w Window) of(values []float64, dims []int64) ([]float64, []int64) {
 	if values == nil {
 		return nil, out
 	}
-	row := int64(len(values)) / dims[0]
+	row := int64(len(values)) / max(dims[0], 1)
 	return values[w.From*row : (w.From+w.Count)*row], out
 }
 
@@ -195,6 +201,9 @@ func (p *Probe) Weight(w kernels.Tensor, use kernels.WeightUse) kernels.Weight {
 }
 
 func (p *Probe) add(o *operand, d kernels.DType, dims []int64) kernels.Tensor {
+	if p.denormal {
+		o.tol = o.tol.orFlushed()
+	}
 	b, err := newBlock(p.B, p.inPlace, o.role, int64(len(o.before)), d.Size())
 	if err != nil {
 		panic(fmt.Errorf("tensor %s: %w", o.name, err))

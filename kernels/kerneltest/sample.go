@@ -86,12 +86,10 @@ func decided(r ref.Row) float64 {
 
 func sampleFailures() []Failure {
 	var out []Failure
-	for name, bad := range map[string]float64{"NaN": nan, "no finite logit": -inf} {
+	for name, bad := range map[string]float64{"NaN": nan, "+Inf": inf, "no finite logit": -inf} {
 		out = append(out, Failure{Op: "Sample", Name: name, Want: []string{"sample", "1"}, Run: func(p *Probe) {
 			logits := p.values("logits", 15)
-			if logits[7] = bad; bad != bad {
-				logits[8] = 1
-			} else {
+			if logits[7] = bad; bad == -inf {
 				fillRows(logits, 5, bad, 1)
 			}
 			a := kernels.SampleArgs{

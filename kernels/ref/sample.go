@@ -18,7 +18,7 @@ func (b *Backend) Sample(a kernels.SampleArgs) {
 				TopP: topP[s], MinP: minP[s], Seed: uint64(a.Seeds.HostI64()[s]), Position: uint64(a.Positions.HostI64()[s]),
 			}
 			if !row.usable() {
-				return deviceError("sample", "row %d has a NaN or no finite logit", s)
+				return deviceError("sample", "row %d has a NaN or +Inf, or no finite logit", s)
 			}
 			token, _ := SampleRow(row)
 			logProbs := logSoftmax(row.Logits)
@@ -50,7 +50,7 @@ type Row struct {
 func (r Row) usable() bool {
 	any := false
 	for _, v := range r.Logits {
-		if math.IsNaN(v) {
+		if math.IsNaN(v) || math.IsInf(v, 1) {
 			return false
 		}
 		any = any || finite(v)
