@@ -47,7 +47,7 @@ const mathAuto = "auto"
 func Defaults() Settings {
 	base := train.Config{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Clip: 1, Math: mathAuto, Recompute: "none", SeqLen: 384}
 	tune := base
-	tune.Recipe, tune.Steps, tune.BatchTokens, tune.MicroTokens = "quickstart-tune", 2500, 800, 800
+	tune.Recipe, tune.Steps, tune.BatchTokens, tune.MicroTokens = "quickstart-tune", 3000, 800, 800
 	tune.Rate, tune.MinRate, tune.Warmup = 1.2e-3, 0.02, 60
 	arms := base
 	arms.Recipe, arms.Steps, arms.BatchTokens, arms.MicroTokens = "quickstart-arm", 480, 1200, 1200

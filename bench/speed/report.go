@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,8 +78,8 @@ func (r *Result) markdown(b *strings.Builder, peaks kernels.Peaks) {
 		b.WriteString("| side | tokens/s | spread | × their best | of GEMM peak | cores busy | memory MiB |\n|---|---|---|---|---|---|---|\n")
 		best := fastest(all, work, false)
 		for _, m := range all {
-			fmt.Fprintf(b, "| %s | %.0f | %.1f %% | %s | %s | %.2f | %.0f / %.0f |\n", m.Side, m.Rate(), 100*m.Spread(), ratio(m, best),
-				r.ofPeak(m, peaks), m.Cores(), float64(m.Peak-m.Base)/(1<<20), float64(m.Peak)/(1<<20))
+			fmt.Fprintf(b, "| %s | %.0f | %.1f %% | %s | %s | %s | %.0f / %.0f |\n", m.Side, m.Rate(), 100*m.Spread(), ratio(m, best),
+				r.ofPeak(m, peaks), cores(m), float64(m.Peak-m.Base)/(1<<20), float64(m.Peak)/(1<<20))
 		}
 		if ours := fastest(all, work, true); ours != nil && best != nil {
 			fmt.Fprintf(b, "\n**%s %s: ours %.2f× theirs** (%s beside %s)\n", s.Name, work, ours.Rate()/best.Rate(), ours.Side, best.Side)
@@ -105,6 +106,14 @@ func (r *Result) of(work string) (out []*Measured) {
 		}
 	}
 	return out
+}
+
+// cores is a dash where processor time says nothing.
+func cores(m *Measured) string {
+	if math.IsNaN(m.Cores()) {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", m.Cores())
 }
 
 func ratio(m, best *Measured) string {

@@ -14,13 +14,15 @@ import (
 func Quickstart(stdio IO) *cobra.Command {
 	s := pipeline.Defaults()
 	var asJSON bool
+	var seeds uint64
 	cmd := &cobra.Command{
 		Use:   "quickstart",
 		Short: "Run the whole method on the embedded sample, in about five minutes",
 		Long: "Quickstart tunes a small synthesizer, augments raw texts, pre-trains three models on the same number of tokens (raw\n" +
 			"texts; mixed with tuning data; augmented) and evaluates them. It writes report.md, report.json and report.png.\n" +
-			"A quickstart that is there already is moved aside.",
-		Example: "  quickstart\n  quickstart --seed 2 --out runs/second --json",
+			"A quickstart that is there already is moved aside. With --seeds it runs once for each of seeds 1 to n and writes\n" +
+			"seeds.md and seeds.json; a seed that shows less than a quickstart has to makes it fail.",
+		Example: "  quickstart\n  quickstart --seed 2 --out runs/second --json\n  quickstart --seeds 5 --out runs/quickstart-seeds",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := openDevice(s.Device) // for its error, before minutes of work
@@ -31,6 +33,10 @@ func Quickstart(stdio IO) *cobra.Command {
 				return err
 			}
 			s.Log = stdio.Err
+			if seeds > 0 {
+				reports, err := pipeline.Seeds(cmd.Context(), s, seeds)
+				return errors.Join(err, stdio.emit(asJSON, reports, func(w io.Writer) { fmt.Fprintln(w, "written to "+s.Out) }))
+			}
 			report, err := pipeline.Quickstart(cmd.Context(), s)
 			if ctx := cmd.Context(); err != nil && ctx.Err() != nil {
 				return fmt.Errorf("interrupted: the same command starts from the front: %w", errors.Join(err, ctx.Err()))
@@ -44,6 +50,7 @@ func Quickstart(stdio IO) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.Uint64Var(&s.Seed, "seed", s.Seed, "of world, weights, order and tasks")
+	f.Uint64Var(&seeds, "seeds", 0, "run with each of seeds 1 to `n` in place of --seed")
 	f.StringVar(&s.Out, "out", s.Out, "`directory` for runs, corpora and the report")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	deviceFlag(cmd, &s.Device)

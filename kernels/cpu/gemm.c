@@ -9,7 +9,7 @@ enum {
 	PACK_PHASE,
 	JOB_PHASE,
 	BLOCK_BYTES = GEMM_KC * GEMM_NC * 4,
-	IN_PLACE_ROWS = 128, // of A, up to which B is not worth packing
+	FEW_ROWS = 128,      // of A, up to which B is not worth packing, nor cutting into blocks
 	SHORT_WORDS = 320,   // of k, up to which the output costs more to move than the operands
 	SHORT_COLUMNS = 512, // of a block of B then, which the second cache shall hold
 	SAME_SET_ROWS = 7,   // lines that the first cache holds of addresses 4 KiB apart, less one
@@ -56,9 +56,10 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	// Rows that lie a multiple of 4 KiB apart fight for the same lines of the first cache: fewer of them at a time. (Packing
 	// them instead took a tenth of a product with 200 columns, all of it waiting for memory.)
 	p.mr = p.a_direct && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 4096 == 0 ? at_most(isa->mr, SAME_SET_ROWS) : isa->mr;
-	p.nc = even(g->n, p.a_direct && p.kw <= SHORT_WORDS ? SHORT_COLUMNS : GEMM_NC, isa->nr);
+	const int narrow = p.a_direct && p.kw <= SHORT_WORDS && g->m > FEW_ROWS;
+	p.nc = even(g->n, narrow ? SHORT_COLUMNS : GEMM_NC, isa->nr);
 	// Columns of B are worth packing when many rows use them.
-	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && gemm_in_place(&g->b, g->k, p.words) && g->m <= IN_PLACE_ROWS;
+	p.b_direct = g->b.rs == 1 && g->b.ks != 1 && gemm_in_place(&g->b, g->k, p.words) && g->m <= FEW_ROWS;
 	if (g->c_type == DT_BF16 && p.kc < p.kw) {
 		p.partial = (float *)((char *)p.b + TEAM_SHARED / 2 + 4096);
 		int64_t rows = (TEAM_SHARED / 2 - 4096) / 4 / p.nc;
@@ -109,7 +110,6 @@ static gemm_io edges(const blocks *p, const place *at) {
 	}
 	return io;
 }
-
 
 // work is one job: packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
 typedef struct {

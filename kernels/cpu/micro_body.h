@@ -186,16 +186,19 @@ SHARED void FN(pack_t)(const char *src, int64_t stride, int64_t rows, int64_t k,
 {
 	typedef float v4 __attribute__((vector_size(16)));
 	typedef int32_t i4 __attribute__((vector_size(16)));
+	typedef uint32_t u4 __attribute__((vector_size(16)));
+	typedef uint16_t h4 __attribute__((vector_size(8)));
 	int64_t r = 0;
 	for (; r + 4 <= rows; r += 4, src += 4 * stride) {
 		int64_t i = 0;
 		for (; i + 4 <= k; i += 4) {
 			v4 x[4] = {{0}};
 			for (int j = 0; j < 4; j++) {
-				if (t == DT_BF16)
-					for (int e = 0; e < 4; e++)
-						x[j][e] = ld1(src + j * stride, i + e, DT_BF16);
-				else
+				if (t == DT_BF16) {
+					h4 half;
+					memcpy(&half, src + j * stride + 2 * i, 8);
+					x[j] = (v4)(__builtin_convertvector(half, u4) << 16);
+				} else
 					memcpy(&x[j], src + j * stride + 4 * i, 16);
 			}
 			v4 a = __builtin_shuffle(x[0], x[1], (i4){0, 4, 1, 5}), b = __builtin_shuffle(x[2], x[3], (i4){0, 4, 1, 5});

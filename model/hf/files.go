@@ -5,12 +5,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
 
-// openRegular opens a file of the folder for reading: a plain name, a regular file, no link, device or pipe, so that a
-// folder cannot make Primer read what lies outside it or wait for ever.
+// openRegular opens a file of the folder for reading: a plain name, a regular file, no device or pipe and no link but those
+// of Hugging Face's cache, so that a folder cannot make Primer read what lies elsewhere or wait for ever.
 func openRegular(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 	if name == "" || name == "." || name == ".." || filepath.Base(name) != name || strings.ContainsAny(name, "\\\x00") {
 		return nil, nil, fmt.Errorf("%w: %q is not the plain name of a file in %s", ErrFile, name, root.Name())
@@ -21,7 +22,7 @@ func openRegular(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 		return nil, nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
 	}
 	if info.Mode()&os.ModeSymlink != 0 {
-		return nil, nil, fmt.Errorf("%w: %s is a symbolic link; copy the folder with its files (cp -rL)", ErrFile, path)
+		return openBlob(root, name)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, nil, fmt.Errorf("%w: %s is no regular file", ErrFile, path)
@@ -36,6 +37,38 @@ func openRegular(root *os.Root, name string) (*os.File, os.FileInfo, error) {
 		return nil, nil, fmt.Errorf("%w: %s is no regular file", ErrFile, path)
 	}
 	return file, info, nil
+}
+
+// blobLink is where every file of a snapshot in Hugging Face's cache points: to models--ORG--NAME/blobs/<digest> from
+// models--ORG--NAME/snapshots/<revision>/<name>. The digest is a git hash, or SHA-256 for large files.
+var blobLink = regexp.MustCompile(`^\.\./\.\./blobs/([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// openBlob opens the file that a link of a snapshot in Hugging Face's cache means. Every other link is refused: it could name
+// any file.
+func openBlob(root *os.Root, name string) (*os.File, os.FileInfo, error) {
+	path := filepath.Join(root.Name(), name)
+	refused := fmt.Errorf("%w: %s is a symbolic link, and not into the blobs of a Hugging Face cache; copy the folder with its files (cp -rL)", ErrFile, path)
+	target, err := root.Readlink(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	dir, err := filepath.Abs(root.Name())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	digest := blobLink.FindStringSubmatch(target)
+	if digest == nil || filepath.Base(filepath.Dir(dir)) != "snapshots" {
+		return nil, nil, refused
+	}
+	blobs, err := os.OpenRoot(filepath.Join(dir, "..", "..", "blobs"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	defer blobs.Close()
+	if info, err := blobs.Lstat(digest[1]); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return nil, nil, refused // blobs are files, never links again
+	}
+	return openRegular(blobs, digest[1])
 }
 
 // readSmall reads a whole file of at most limit bytes.
