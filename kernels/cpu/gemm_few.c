@@ -9,8 +9,10 @@
 #include "gemm_word.h"
 
 enum {
-	TURN_ROWS = 128,   // rows up to which turning pays
-	CHUNK = 512,       // words of k between two stores of a turned tile's chains
+	TURN_ROWS = 256,      // rows up to which turning pays when B comes from main memory: it is read once, and not packed
+	TURN_NEAR = 128,      // and when it does not
+	NEAR_BYTES = 4 << 20, // of B
+	CHUNK = 512,          // words of k between two stores of a turned tile's chains
 	ROWS_PHASE = 0,
 	OUTS_PHASE = 1,
 };
@@ -110,7 +112,8 @@ static void pack_rows(worker *w, const gemm_args *g, const gemm_isa *isa, int wo
 int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	const int bf16 = g->math == DT_BF16, words = bf16 ? isa->words : WORD_F32;
 	const int64_t kw = gemm_words(g->k, words);
-	if (!isa->turn || g->m > TURN_ROWS || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
+	const int64_t most = g->n * kw * 4 > NEAR_BYTES ? TURN_ROWS : TURN_NEAR;
+	if (!isa->turn || g->m > most || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
 	if (g->m > GEMM_FEW) {

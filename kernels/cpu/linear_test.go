@@ -171,6 +171,8 @@ func eachVariant(t *testing.T, b *Backend, op string, f func(name string)) {
 
 var linearShapes = []struct{ n, i, o int64 }{
 	{1, 1, 1}, {1, 17, 33}, {2, 64, 16}, {5, 31, 7}, {14, 32, 32}, {15, 33, 31}, {16, 800, 65}, {29, 48, 97}, {37, 1601, 19}, {3, 2, 70}, {131, 40, 50}, {8, 66, 32}, {128, 18, 30},
+	{20, 5, 1024}, {20, 3, 2048}, {131, 1024, 9}, // rows of A that lie 4 KiB apart
+	{131, 6, 530}, {16, 4, 1380}, // several blocks of B; outputs turned in large pieces
 }
 
 // Every variant, every mix of dtypes, three shapes, several teams: the bits of the contract's chain.
@@ -255,6 +257,34 @@ func checkLinear(t *testing.T, b *Backend, n, i, o int64, xt, wt, yt kernels.DTy
 	})
 	for _, m := range []*matrix{x, w, dy, bias, old, oldX, oldW, dbias} {
 		b.Free(m.Mem)
+	}
+}
+
+// A weight that comes from main memory has a path of its own for up to 256 rows: the bits are those of a few rows at a time.
+func TestLinearRowsOfALargeWeightDoNotDependOnCompany(t *testing.T) {
+	const n, i, o, few = 201, 2050, 1031, 3
+	b := open(t, 2)
+	rng := rand.New(rand.NewPCG(3, 4))
+	random := func() float32 { return float32(rng.NormFloat64()) }
+	for _, typ := range []kernels.DType{kernels.F32, kernels.BF16} {
+		x, w := newMatrix(t, b, typ, n, i, random), newMatrix(t, b, typ, o, i, random)
+		together, alone := newMatrix(t, b, kernels.F32, n, o, random), newMatrix(t, b, kernels.F32, n, o, random)
+		weight, err := b.Prepare(w.Tensor, kernels.WeightTrained)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Linear(kernels.LinearArgs{Y: together.Tensor, X: x.Tensor, W: weight})
+		for r := int64(0); r < n; r += few {
+			b.Linear(kernels.LinearArgs{Y: alone.Rows(r, few), X: x.Rows(r, few), W: weight})
+		}
+		if err := b.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		want := alone.HostF32()
+		together.check(t, typ.String(), func(r, c int64) float32 { return want[r*o+c] })
+		for _, m := range []*matrix{x, w, together, alone} {
+			b.Free(m.Mem)
+		}
 	}
 }
 
