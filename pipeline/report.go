@@ -207,7 +207,11 @@ func (r *Report) Markdown(w io.Writer) error {
 	fmt.Fprintf(&b, "\n- %s\n- %s\n- %s\n\n![loss curves and scores](report.png)\n\n", r.synthesizerLine(), r.leadLine(), r.sourceLine())
 	b.WriteString("| stage | seconds | tokens | tokens/s | |\n|---|---|---|---|---|\n")
 	for _, s := range r.Stages {
-		fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s |\n", s.Name, s.Seconds, progress.Count(s.Tokens), progress.Count(s.TokensPerSecond), s.Note)
+		tokens, rate := "", "" // not every stage is counted in tokens
+		if s.Tokens > 0 {
+			tokens, rate = progress.Count(s.Tokens), progress.Count(s.TokensPerSecond)
+		}
+		fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %s |\n", s.Name, s.Seconds, tokens, rate, s.Note)
 	}
 	b.WriteString("\n## Generated examples\n")
 	for _, ex := range r.Examples {

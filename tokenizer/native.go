@@ -6,6 +6,7 @@ package tokenizer
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 // The C interface of github.com/daulet/tokenizers v1.22.1, as src/lib.rs there defines it. (Its own
 // header declares buffer.len as 32 bits wide; the library reads and writes 64.)
@@ -14,10 +15,10 @@ struct tokenizers_encode_options {
 	bool add_special_tokens, return_type_ids, return_tokens;
 	bool return_special_tokens_mask, return_attention_mask, return_offsets;
 };
+// The library's pointers are integers here: one to an empty array is no address but a small number, and Go's runtime ends the
+// process when it moves a stack that holds such a pointer.
 struct tokenizers_buffer {
-	uint32_t *ids, *type_ids, *special_tokens_mask, *attention_mask;
-	char **tokens;
-	size_t *offsets;
+	uintptr_t ids, type_ids, special_tokens_mask, attention_mask, tokens, offsets;
 	size_t len;
 };
 extern void *tokenizers_from_bytes(const uint8_t *config, uint32_t len, const struct tokenizers_options *options, char **error);
@@ -33,6 +34,9 @@ void (*primer_tokenizers_version)(void) = &tokenizers_version_1_22_1;
 static struct tokenizers_buffer primer_encode(void *t, const char *text, bool offsets) {
 	struct tokenizers_encode_options options = {.return_offsets = offsets};
 	return tokenizers_encode(t, text, &options);
+}
+static void primer_copy(void *to, uintptr_t from, size_t size) {
+	if (size > 0) memcpy(to, (const void *)from, size);
 }
 static void *primer_open(const uint8_t *config, uint32_t len, bool plain, char **error) {
 	struct tokenizers_options options = {.encode_special_tokens = plain};
@@ -74,19 +78,16 @@ func (h handle) encode(text []byte, wantOffsets bool) (ids []int32, offsets [][2
 		panic("tokenizer: text is not a C string")
 	}
 	buf := C.primer_encode(h.ptr, (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.bool(wantOffsets))
-	if buf.ids == nil { // an empty result has a pointer too
+	if buf.ids == 0 { // an empty result has a pointer too
 		return nil, nil, errors.New("the tokenizer library failed to encode a text")
 	}
 	defer C.tokenizers_free_buffer(buf)
-	n := int(buf.len)
-	ids = make([]int32, n)
-	copy(ids, unsafe.Slice((*int32)(unsafe.Pointer(buf.ids)), n))
+	ids = make([]int32, buf.len)
+	C.primer_copy(unsafe.Pointer(unsafe.SliceData(ids)), buf.ids, buf.len*C.size_t(unsafe.Sizeof(ids[0])))
 	if !wantOffsets {
 		return ids, nil, nil
 	}
-	offsets = make([][2]int, n)
-	for i, o := range unsafe.Slice(buf.offsets, 2*n) {
-		offsets[i/2][i%2] = int(o)
-	}
+	offsets = make([][2]int, buf.len) // an int is as wide as a size_t
+	C.primer_copy(unsafe.Pointer(unsafe.SliceData(offsets)), buf.offsets, buf.len*C.size_t(unsafe.Sizeof(offsets[0])))
 	return ids, offsets, nil
 }
