@@ -107,20 +107,11 @@ type decodeStep struct {
 }
 
 func checkDecoder(n node, path string, steps []decodeStep) ([]decodeStep, error) {
-	if n.kind == kindNull && path == "decoder" {
-		return nil, nil
-	}
-	typ, err := stepType(n, path, len(steps))
-	if err != nil {
-		return nil, err
-	}
+	return walk(n, path, "decoder", "decoders", steps, decoderStep)
+}
+
+func decoderStep(typ string, n node, path string, steps []decodeStep) (_ []decodeStep, err error) {
 	switch typ {
-	case "Sequence":
-		err = sequence(n, path, "decoders", func(n node, path string) (err error) {
-			steps, err = checkDecoder(n, path, steps)
-			return err
-		})
-		return steps, err
 	case "ByteLevel":
 		checkByteLevel(n, path, &err)
 		return append(steps, decodeStep{typ: typ}), err

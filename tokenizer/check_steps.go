@@ -57,21 +57,31 @@ func stepType(n node, path string, have int) (string, error) {
 	return typ, err
 }
 
-func checkNormalizer(n node, path string, steps []step) ([]step, error) {
-	if n.kind == kindNull && path == "normalizer" {
+// walk reads a step, or all of a Sequence, which lists them under the name list; null is no step where the whole key is null.
+func walk[S any](n node, path, key, list string, steps []S, one func(typ string, n node, path string, steps []S) ([]S, error)) ([]S, error) {
+	if n.kind == kindNull && path == key {
 		return nil, nil
 	}
 	typ, err := stepType(n, path, len(steps))
 	if err != nil {
 		return nil, err
 	}
+	if typ != "Sequence" {
+		return one(typ, n, path, steps)
+	}
+	err = sequence(n, path, list, func(n node, path string) (err error) {
+		steps, err = walk(n, path, key, list, steps, one)
+		return err
+	})
+	return steps, err
+}
+
+func checkNormalizer(n node, path string, steps []step) ([]step, error) {
+	return walk(n, path, "normalizer", "normalizers", steps, normalizerStep)
+}
+
+func normalizerStep(typ string, n node, path string, steps []step) (_ []step, err error) {
 	switch typ {
-	case "Sequence":
-		err = sequence(n, path, "normalizers", func(n node, path string) (err error) {
-			steps, err = checkNormalizer(n, path, steps)
-			return err
-		})
-		return steps, err
 	case "NFC", "NFD", "NFKC", "NFKD", "Lowercase":
 		asObject(n, path, &err, "type")
 		return append(steps, step{"type": typ}), err
@@ -121,20 +131,11 @@ func stringPattern(o object) string {
 }
 
 func checkPreTokenizer(n node, path string, steps []step) ([]step, error) {
-	if n.kind == kindNull && path == "pre_tokenizer" {
-		return nil, nil
-	}
-	typ, err := stepType(n, path, len(steps))
-	if err != nil {
-		return nil, err
-	}
+	return walk(n, path, "pre_tokenizer", "pretokenizers", steps, preTokenizerStep)
+}
+
+func preTokenizerStep(typ string, n node, path string, steps []step) (_ []step, err error) {
 	switch typ {
-	case "Sequence":
-		err = sequence(n, path, "pretokenizers", func(n node, path string) (err error) {
-			steps, err = checkPreTokenizer(n, path, steps)
-			return err
-		})
-		return steps, err
 	case "ByteLevel":
 		return append(steps, checkByteLevel(n, path, &err)), err
 	case "Metaspace":
