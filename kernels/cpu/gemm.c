@@ -55,7 +55,7 @@ static blocks plan(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	p.a_direct = g->a.ks == 1 && gemm_in_place(&g->a, g->k, p.words);
 	// Rows that lie a multiple of 4 KiB apart fight for the same lines of the first cache: fewer of them at a time. (Packing
 	// them instead took a tenth of a product with 200 columns, all of it waiting for memory.)
-	p.mr = p.a_direct && g->a.rs * (g->a.type == DT_F32 ? 4 : 2) % 4096 == 0 ? at_most(isa->mr, SAME_SET_ROWS) : isa->mr;
+	p.mr = p.a_direct && g->a.rs * dt_size(g->a.type) % 4096 == 0 ? at_most(isa->mr, SAME_SET_ROWS) : isa->mr;
 	const int narrow = p.a_direct && p.kw <= SHORT_WORDS && g->m > FEW_ROWS;
 	p.nc = even(g->n, narrow ? SHORT_COLUMNS : GEMM_NC, isa->nr);
 	// Columns of B are worth packing when many rows use them.
@@ -93,7 +93,7 @@ static void pack_block(worker *w, const blocks *p, const place *at) {
 // edges says where the tiles of a place start from and end in; element (0, 0) of the place.
 static gemm_io edges(const blocks *p, const place *at) {
 	const gemm_args *g = p->g;
-	int64_t size = g->c_type == DT_F32 ? 4 : 2;
+	int64_t size = dt_size(g->c_type);
 	gemm_io io = {.out = (char *)g->c + (at->m0 * g->ldc + at->n0) * size, .out_ld = g->ldc, .out_type = g->c_type};
 	if (at->w0 + at->w < p->kw && p->partial) io.out = p->partial, io.out_ld = p->nc, io.out_type = DT_F32;
 	if (at->w0 > 0) {
@@ -122,14 +122,14 @@ typedef struct {
 
 // tile_out is where the outputs of the tile at row i, panel j begin.
 static char *tile_out(const work *k, int64_t i, int64_t j) {
-	return (char *)k->all.out + ((k->i0 + i) * k->all.out_ld + j * k->p->isa->nr) * (k->all.out_type == DT_F32 ? 4 : 2);
+	return (char *)k->all.out + ((k->i0 + i) * k->all.out_ld + j * k->p->isa->nr) * dt_size(k->all.out_type);
 }
 
 // fetch asks for the outputs of the tile that comes next, so that they arrive while this one is at work.
 static inline void fetch(const work *k, int64_t i, int64_t j) {
 	if (i >= k->m) return;
 	const char *out = tile_out(k, i, j);
-	const int64_t ld = k->all.out_ld * (k->all.out_type == DT_F32 ? 4 : 2);
+	const int64_t ld = k->all.out_ld * dt_size(k->all.out_type);
 	for (int64_t r = 0; r < k->p->mr; r++) {
 		__builtin_prefetch(out + r * ld);
 		__builtin_prefetch(out + r * ld + 64);
@@ -144,7 +144,7 @@ static inline void tile(const work *k, int64_t i, int64_t j) {
 	const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
 	if (p->g->b_packed) b = p->g->b_packed + (at->n0 + j * nr) * p->kw + at->w0 * nr;
 	gemm_io io = k->all;
-	io.in = io.in ? (const char *)io.in + ((k->i0 + i) * io.in_ld + j * nr) * (io.in_type == DT_F32 ? 4 : 2) : NULL;
+	io.in = io.in ? (const char *)io.in + ((k->i0 + i) * io.in_ld + j * nr) * dt_size(io.in_type) : NULL;
 	io.out = tile_out(k, i, j);
 	io.cols = (int)at_most(nr, at->n - j * nr);
 	io.b_ks = direct ? p->g->b.ks : nr;

@@ -130,7 +130,7 @@ PACK(pack_32, 32)
 
 // turn moves up to 16 × 16 elements of a tile [out, row] to or from y[row, out].
 static inline void turn16(float *tile, int64_t tile_ld, int outs, int rows, char *y, int64_t ld, int type, int back) {
-	const int64_t size = type == DT_F32 ? 4 : 2;
+	const int64_t size = dt_size(type);
 	__mmask16 m = mask16(outs);
 	vec v[16];
 	for (int i = 0; i < 16; i++) {
@@ -149,7 +149,7 @@ static inline void turn16(float *tile, int64_t tile_ld, int outs, int rows, char
 
 static void turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int64_t ld, int type, int back) {
 	for (int r = 0; r < rows; r += 16)
-		turn16(tile + r, tile_ld, outs, rows - r < 16 ? rows - r : 16, (char *)y + r * ld * (type == DT_F32 ? 4 : 2), ld, type, back);
+		turn16(tile + r, tile_ld, outs, rows - r < 16 ? rows - r : 16, (char *)y + r * ld * dt_size(type), ld, type, back);
 }
 
 const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512,

@@ -20,12 +20,12 @@ enum {
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static const uint32_t *row_of(const gemm_operand *x, int64_t i) {
-	return (const uint32_t *)((const char *)x->p + i * x->rs * (x->type == DT_F32 ? 4 : 2));
+	return (const uint32_t *)((const char *)x->p + i * x->rs * dt_size(x->type));
 }
 
 // start_of says where the chains of outputs [0.., o..] start.
 static gemm_io start_of(const gemm_args *g, int64_t o) {
-	const int64_t size = g->c_type == DT_F32 ? 4 : 2;
+	const int64_t size = dt_size(g->c_type);
 	gemm_io io = {.out = (char *)g->c + o * size, .out_ld = g->ldc, .out_type = g->c_type};
 	if (g->accumulate) io.in = io.out, io.in_ld = g->ldc, io.in_type = g->c_type;
 	else if (g->bias) io.in = g->bias + o, io.in_type = DT_F32;
@@ -46,7 +46,7 @@ static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t
 
 // turn_all moves the finished chains of outs outputs into y, or with `back` y into them.
 static void turn_all(const gemm_args *g, const gemm_isa *isa, int64_t o, int64_t outs, float *part, int back) {
-	const int64_t size = g->c_type == DT_F32 ? 4 : 2;
+	const int64_t size = dt_size(g->c_type);
 	for (int64_t i = 0; i < outs; i += 16)
 		isa->turn(part + i * TURN_ROWS, TURN_ROWS, (int)at_most(16, outs - i), (int)g->m, (char *)g->c + (o + i) * size, g->ldc, g->c_type, back);
 }

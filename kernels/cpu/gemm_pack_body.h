@@ -29,7 +29,7 @@ INLINE void FN(along_block)(uint32_t *out, const int64_t width, const gemm_opera
 
 INLINE void FN(pack_along)(uint32_t *out, const int64_t width, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0,
                            int64_t kw, const int words) {
-	const int64_t whole = FN(whole_words)(k, words) - w0, row = x->rs * (x->type == DT_F32 ? 4 : 2);
+	const int64_t whole = FN(whole_words)(k, words) - w0, row = x->rs * dt_size(x->type);
 	for (int64_t p = 0; p < rows; p += width, out += kw * width) {
 		for (int64_t g = 0; g < width; g += VEC) {
 			int64_t i = p + g, have = rows - i < 0 ? 0 : rows - i < VEC ? rows - i : VEC;

@@ -16,6 +16,8 @@
 
 // Element types, numbered as kernels.DType.
 enum { DT_NONE, DT_F32, DT_BF16, DT_F16, DT_F64, DT_I32, DT_I64, DT_U8 };
+// dt_size is the bytes of an F32 or BF16 element.
+static inline int64_t dt_size(int t) { return t == DT_F32 ? 4 : 2; }
 
 typedef struct team team;
 typedef struct {

@@ -29,7 +29,6 @@
 
 static inline int64_t vec_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t vec_max(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t dt_size(int t) { return t == DT_F32 ? 4 : 2; }
 
 static inline float f32_of_bits(uint32_t u)
 {
