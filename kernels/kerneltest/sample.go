@@ -56,13 +56,7 @@ func sampleCase(v, top int64, d kernels.DType) Case {
 			}
 			seeds[r] = chosen[r]
 		}
-		a := kernels.SampleArgs{
-			Tokens: p.RowsOut("tokens", w, exact, kernels.I32, rows), LogProbs: p.RowsOut("logprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows),
-			Logits: p.RowsPut("logits", w, d, logits, rows, v), Temperature: p.RowsPut("temperature", w, kernels.F32, temperature, rows),
-			TopK: p.RowsPut("topk", w, kernels.I32, topK, rows), TopP: p.RowsPut("topp", w, kernels.F32, topP, rows),
-			MinP: p.RowsPut("minp", w, kernels.F32, minP, rows), Seeds: p.RowsPut("seeds", w, kernels.I64, seeds, rows),
-			Positions: p.RowsPut("positions", w, kernels.I64, positions, rows),
-		}
+		a := sampleRows{logits, temperature, topK, topP, minP, seeds, positions}.args(p, w, d)
 		if top > 0 {
 			a.TopTokens = p.RowsOut("toptokens", w, exact, kernels.I32, rows, top)
 			a.TopLogProbs = p.RowsOut("toplogprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows, top)
@@ -70,6 +64,20 @@ func sampleCase(v, top int64, d kernels.DType) Case {
 		a.Work = p.Work(p.B.SamplePlan(a))
 		p.B.Sample(a)
 	}}
+}
+
+// sampleRows are the operands of sampling, by row; logits [rows, v].
+type sampleRows struct{ logits, temperature, topK, topP, minP, seeds, positions []float64 }
+
+func (s sampleRows) args(p *Probe, w Window, d kernels.DType) kernels.SampleArgs {
+	rows := int64(len(s.seeds))
+	return kernels.SampleArgs{
+		Tokens: p.RowsOut("tokens", w, exact, kernels.I32, rows), LogProbs: p.RowsOut("logprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows),
+		Logits:      p.RowsPut("logits", w, d, s.logits, rows, int64(len(s.logits))/rows),
+		Temperature: p.RowsPut("temperature", w, kernels.F32, s.temperature, rows), TopK: p.RowsPut("topk", w, kernels.I32, s.topK, rows),
+		TopP: p.RowsPut("topp", w, kernels.F32, s.topP, rows), MinP: p.RowsPut("minp", w, kernels.F32, s.minP, rows),
+		Seeds: p.RowsPut("seeds", w, kernels.I64, s.seeds, rows), Positions: p.RowsPut("positions", w, kernels.I64, s.positions, rows),
+	}
 }
 
 // decided returns the first seed with which a row's token stays the same whatever a float32 computation rounds. Where the cut

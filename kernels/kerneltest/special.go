@@ -95,13 +95,7 @@ func sampleOrder(d kernels.DType) Case {
 			heat, topK, topP, seed = append(heat, set.temperature), append(topK, set.topK), append(topP, set.topP), append(seed, float64(r%seeds))
 		}
 		zero := make([]float64, rows)
-		a := kernels.SampleArgs{
-			Tokens: p.RowsOut("tokens", w, exact, kernels.I32, rows), LogProbs: p.RowsOut("logprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows),
-			Logits: p.RowsPut("logits", w, d, logits, rows, v), Temperature: p.RowsPut("temperature", w, kernels.F32, heat, rows),
-			TopK: p.RowsPut("topk", w, kernels.I32, topK, rows), TopP: p.RowsPut("topp", w, kernels.F32, topP, rows),
-			MinP: p.RowsPut("minp", w, kernels.F32, zero, rows), Seeds: p.RowsPut("seeds", w, kernels.I64, seed, rows),
-			Positions: p.RowsPut("positions", w, kernels.I64, zero, rows),
-		}
+		a := sampleRows{logits, heat, topK, topP, zero, seed, zero}.args(p, w, d)
 		a.Work = p.Work(p.B.SamplePlan(a))
 		p.B.Sample(a)
 	}}
