@@ -107,17 +107,21 @@ type Shown struct {
 
 // write puts report.json, report.md and report.png into a folder.
 func (r *Report) write(fsys durable.FS, dir string) error {
-	if err := durable.WriteFile(fsys, filepath.Join(dir, "report.json"), func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(r)
-	}); err != nil {
+	if err := writeJSON(fsys, filepath.Join(dir, "report.json"), r); err != nil {
 		return err
 	}
 	if err := durable.WriteFile(fsys, filepath.Join(dir, "report.png"), r.Plot); err != nil {
 		return err
 	}
 	return durable.WriteFile(fsys, filepath.Join(dir, "report.md"), r.Markdown)
+}
+
+func writeJSON(fsys durable.FS, name string, v any) error {
+	return durable.WriteFile(fsys, name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(v)
+	})
 }
 
 // tests are the columns of the arms' table.

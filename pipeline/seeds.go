@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -54,11 +53,7 @@ func Seeds(ctx context.Context, s Settings, n uint64) ([]*Report, error) {
 			missed = append(missed, fmt.Sprintf("seed %d: %s", seed, what))
 		}
 	}
-	if err := durable.WriteFile(durable.OS, filepath.Join(out, "seeds.json"), func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", " ")
-		return enc.Encode(reports)
-	}); err != nil {
+	if err := writeJSON(durable.OS, filepath.Join(out, "seeds.json"), reports); err != nil {
 		return reports, err
 	}
 	page := func(w io.Writer) error { return seedsPage(w, reports, missed) }
@@ -66,7 +61,7 @@ func Seeds(ctx context.Context, s Settings, n uint64) ([]*Report, error) {
 		return reports, err
 	}
 	if len(missed) > 0 {
-		return reports, fmt.Errorf("a quickstart shows less than it has to:\n%s", strings.Join(missed, "\n"))
+		return reports, fmt.Errorf("a quickstart shows less than it has to (%s has all figures):\n%s", filepath.Join(out, "seeds.md"), strings.Join(missed, "\n"))
 	}
 	return reports, nil
 }

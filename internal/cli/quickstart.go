@@ -33,11 +33,16 @@ func Quickstart(stdio IO) *cobra.Command {
 				return err
 			}
 			s.Log = stdio.Err
+			var result any
+			var print func(w io.Writer) error
 			if seeds > 0 {
-				reports, err := pipeline.Seeds(cmd.Context(), s, seeds)
-				return errors.Join(err, stdio.emit(asJSON, reports, func(w io.Writer) { fmt.Fprintln(w, "written to "+s.Out) }))
+				result, err = pipeline.Seeds(cmd.Context(), s, seeds)
+				print = func(w io.Writer) error { _, err := fmt.Fprintln(w, "written to "+s.Out); return err }
+			} else {
+				var report *pipeline.Report
+				report, err = pipeline.Quickstart(cmd.Context(), s)
+				result, print = report, report.Print
 			}
-			report, err := pipeline.Quickstart(cmd.Context(), s)
 			if ctx := cmd.Context(); err != nil && ctx.Err() != nil {
 				return fmt.Errorf("interrupted: the same command starts from the front: %w", errors.Join(err, ctx.Err()))
 			}
@@ -45,7 +50,7 @@ func Quickstart(stdio IO) *cobra.Command {
 				return err
 			}
 			var printed error
-			return errors.Join(stdio.emit(asJSON, report, func(w io.Writer) { printed = report.Print(w) }), printed)
+			return errors.Join(stdio.emit(asJSON, result, func(w io.Writer) { printed = print(w) }), printed)
 		},
 	}
 	f := cmd.Flags()
