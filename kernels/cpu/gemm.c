@@ -14,9 +14,10 @@ enum {
 	SHORT_COLUMNS = 512, // of a block of B then, which the second cache shall hold
 	SAME_SET_ROWS = 7,   // lines that the first cache holds of addresses 4 KiB apart, less one
 	WORDS_AHEAD = 24,    // steps of k between asking for a line of B and its use
+	NEAR_WORDS = 32768,  // of packed A, which stay in the second cache beside the rest
 };
 _Static_assert(BLOCK_BYTES + (long)GEMM_PAD * 4 <= TEAM_SHARED / 2 + 4096, "a block of B fills half of the shared buffer");
-_Static_assert((GEMM_MC * GEMM_KC + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a job's rows of A fit the scratch");
+_Static_assert(NEAR_WORDS <= GEMM_MC * GEMM_KC && (GEMM_MC * GEMM_KC + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a job's rows of A fit the scratch");
 
 // blocks is the plan of one product; every thread makes the same one.
 typedef struct {
@@ -111,13 +112,13 @@ static gemm_io edges(const blocks *p, const place *at) {
 	return io;
 }
 
-// work is one job: packed rows of A (rows i0 to i0+m of the place) and panels j0 to j1 of B.
+// work is one job on rows i0 to i0+m of the place.
 typedef struct {
 	const blocks *p;
 	const place *at;
 	gemm_io all; // of element (0, 0) of the place
 	const uint32_t *a;
-	int64_t row, i0, m, j0, j1; // row: words from a row of A to the next
+	int64_t row, i0, m; // row: words from a row of A to the next
 } work;
 
 // tile_out is where the outputs of the tile at row i, panel j begin.
@@ -125,10 +126,14 @@ static char *tile_out(const work *k, int64_t i, int64_t j) {
 	return (char *)k->all.out + ((k->i0 + i) * k->all.out_ld + j * k->p->isa->nr) * dt_size(k->all.out_type);
 }
 
-// fetch asks for the outputs of the tile that comes next, so that they arrive while this one is at work.
-static inline void fetch(const work *k, int64_t i, int64_t j) {
-	if (i >= k->m) return;
-	const char *out = tile_out(k, i, j);
+// spot is a tile's place in a job: row i of the job's rows, panel j.
+typedef struct {
+	int64_t i, j;
+} spot;
+
+// fetch asks for the outputs of a tile at once.
+static inline void fetch(const work *k, spot at) {
+	const char *out = tile_out(k, at.i, at.j);
 	const int64_t ld = k->all.out_ld * dt_size(k->all.out_type);
 	for (int64_t r = 0; r < k->p->mr; r++) {
 		__builtin_prefetch(out + r * ld);
@@ -136,50 +141,54 @@ static inline void fetch(const work *k, int64_t i, int64_t j) {
 	}
 }
 
-static inline void tile(const work *k, int64_t i, int64_t j) {
+// tile runs one register tile, and asks for what the tile at `next` needs, so that it arrives while this one is at work. Where
+// k has few steps that is its outputs, a row a step: all at once they would wait for one another, and this tile for them
+// (weight gradient of 64 rows, 32,000 × 288 in bf16: 113 → 177 GFLOP/s).
+static inline void tile(const work *k, spot now, spot next) {
 	const blocks *p = k->p;
 	const place *at = k->at;
 	const int64_t nr = p->isa->nr;
-	const int direct = p->b_direct && (j + 1) * nr <= at->n;
-	const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + j * nr, at->w0) : p->b + j * nr * at->w;
-	if (p->g->b_packed) b = p->g->b_packed + (at->n0 + j * nr) * p->kw + at->w0 * nr;
+	const int direct = p->b_direct && (now.j + 1) * nr <= at->n;
+	const uint32_t *b = direct ? words_at(&p->g->b, at->n0 + now.j * nr, at->w0) : p->b + now.j * nr * at->w;
+	if (p->g->b_packed) b = p->g->b_packed + (at->n0 + now.j * nr) * p->kw + at->w0 * nr;
 	gemm_io io = k->all;
-	io.in = io.in ? (const char *)io.in + ((k->i0 + i) * io.in_ld + j * nr) * dt_size(io.in_type) : NULL;
-	io.out = tile_out(k, i, j);
-	io.cols = (int)at_most(nr, at->n - j * nr);
+	io.in = io.in ? (const char *)io.in + ((k->i0 + now.i) * io.in_ld + now.j * nr) * dt_size(io.in_type) : NULL;
+	io.out = tile_out(k, now.i, now.j);
+	io.cols = (int)at_most(nr, at->n - now.j * nr);
 	io.b_ks = direct ? p->g->b.ks : nr;
-	io.next = b + WORDS_AHEAD * io.b_ks;
-	io.next_step = io.b_ks * 4;
-	p->tiles[at_most(p->mr, k->m - i)](at->w, k->a + i * k->row, b, &io);
+	if (p->kw <= SHORT_WORDS) {
+		io.next = tile_out(k, next.i, next.j);
+		io.next_step = io.out_ld * dt_size(io.out_type);
+		io.next_words = at_most(p->mr, k->m - next.i) - 1;
+	} else {
+		fetch(k, next);
+		io.next = b + WORDS_AHEAD * io.b_ks;
+		io.next_step = io.b_ks * 4;
+		io.next_words = at->w;
+	}
+	p->tiles[at_most(p->mr, k->m - now.i)](at->w, k->a + now.i * k->row, b, &io);
 }
 
 // job runs the register tiles. Panel by panel, so that a panel of B stays near; but with few steps of k row by row, so that
 // the outputs stream by, whole lines of memory after one another: it is worth a tenth of the products with a vocabulary.
 static void job(const blocks *p, const place *at, const uint32_t *a, int64_t i0, int64_t m, int64_t j0, int64_t j1) {
-	work k = {p, at, edges(p, at), a, p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w, i0, m, j0, j1};
+	work k = {p, at, edges(p, at), a, p->a_direct ? gemm_words(p->g->a.rs, p->words) : at->w, i0, m};
 	k.all.a_rs = p->a_direct ? k.row : 1;
 	k.all.a_ks = p->a_direct ? 1 : p->isa->mr;
-	if (p->kw <= SHORT_WORDS) {
-		for (int64_t i = 0; i < m; i += p->mr) {
-			for (int64_t j = j0; j < j1; j++) {
-				fetch(&k, j + 1 < j1 ? i : i + p->mr, j + 1 < j1 ? j + 1 : j0);
-				tile(&k, i, j);
-			}
-		}
-		return;
-	}
-	for (int64_t j = j0; j < j1; j++) {
-		for (int64_t i = 0; i < m; i += p->mr) {
-			fetch(&k, i + p->mr, j);
-			tile(&k, i, j);
-		}
+	const int rows_first = p->kw <= SHORT_WORDS;
+	for (spot now = {0, j0}, next; now.i < m && now.j < j1; now = next) {
+		if (rows_first) next = now.j + 1 < j1 ? (spot){now.i, now.j + 1} : (spot){now.i + p->mr, j0};
+		else next = now.i + p->mr < m ? (spot){now.i + p->mr, now.j} : (spot){0, now.j + 1};
+		tile(&k, now, next.i < m && next.j < j1 ? next : now);
 	}
 }
 
 // multiply shares the place out: jobs of some rows × some panels, enough of them that no thread waits long for another.
 static void multiply(worker *w, const blocks *p, const place *at) {
 	const int64_t mr = p->mr, panels = ceil_div(at->n, p->isa->nr), want = w->n > 1 ? 4 * w->n : 1;
-	const int64_t mc = even(at->m, GEMM_MC / mr * mr, mr), rows = ceil_div(at->m, mc);
+	// With few steps of k many rows of A fit: A's columns are read in long pieces then.
+	const int64_t most = p->a_direct || at->w == 0 ? GEMM_MC : NEAR_WORDS / at->w > GEMM_MC ? NEAR_WORDS / at->w : GEMM_MC;
+	const int64_t mc = even(at->m, most / mr * mr, mr), rows = ceil_div(at->m, mc);
 	const int64_t cols = at_most(ceil_div(want, rows), panels), wide = ceil_div(panels, cols);
 	uint32_t *a = team_scratch(w);
 	int64_t packed = -1, from, to;

@@ -24,6 +24,7 @@ enum {
 	GEMM_MC = 168,      // rows in a job, at most (a multiple of every tile's rows)
 	GEMM_FEW = 8,       // rows that a gemm_few takes, at most
 	GEMM_MAX_ROWS = 14,  // rows of the largest register tile
+	GEMM_TURNED = 16,    // rows and columns of a turned tile, at most
 	GEMM_PAD = 64,       // words that packing may write past a panel's end
 };
 
@@ -56,8 +57,10 @@ typedef struct {
 	int64_t in_ld;
 	void *out;
 	int64_t out_ld;
-	const void *next; // what is read after this, next_step bytes for every word of k: a tile may ask for it while it is at work
-	int64_t next_step;
+	// What is needed after this, next_step bytes for each of the first next_words words of k: a tile may ask for it while it is
+	// at work.
+	const void *next;
+	int64_t next_step, next_words;
 	int in_type, out_type;
 	int cols; // columns that exist, 1 to the tile's
 } gemm_io;
@@ -82,7 +85,7 @@ typedef struct {
 	gemm_pack *pack_a; // panels of mr
 	gemm_pack *pack_b; // panels of nr
 	// For few rows (gemm_few.c); all NULL where the instruction set has no such path.
-	gemm_tile **f32_narrow, **bf16_narrow; // [mr+1] by rows: tiles of nr/2 columns
+	gemm_tile **f32_turned, **bf16_turned; // [GEMM_TURNED+1] by rows: tiles of as many columns, whose output is [column, row]
 	gemm_few *f32_few, *bf16_few;
 	gemm_turn *turn;
 } gemm_isa;

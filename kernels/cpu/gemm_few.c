@@ -1,14 +1,19 @@
 // The matrix product for few rows of A and a B that lies along k (decoding, short prompts): B is by far the larger operand,
-// so it is read once, where it lies, and never packed.
+// so it is read once, where it lies. Three ways, each the best of its rows (measured; every output is the same chain over k as
+// in gemm.c, so the bits are the same):
 //
-// Up to GEMM_FEW rows: B goes through registers in transposed squares (gemm_few). More: the roles change. The register tile's
-// rows are B's rows, broadcast from where they lie, and its columns are the rows of A, packed; its result is turned on the way
-// out. Either way every output is the same chain over k as in gemm.c, so the bits are the same.
-// Measured here: packing a B of 864 × 288 for 64 rows took a fifth of the product.
+// squares: B goes through registers in transposed squares that meet each row of A once (gemm_few).
+// panels: each thread packs a panel of B for itself, and runs the register tile over the rows. For the bf16 dot product, which
+// loses a third of its speed where every step needs a broadcast of its own, as in the other two.
+// turned: the roles change. The register tile's rows are B's rows, broadcast from where they lie, and its columns are the rows
+// of A, packed; its result is turned on the way out. Packing a B of 864 × 288 for 64 rows took a fifth of the product.
 
 #include "gemm_word.h"
 
 enum {
+	SQUARE_ROWS = 4,      // of A with the dot product and a near B; GEMM_FEW otherwise
+	PANEL_ROWS = 14,      // with the dot product and a far B: all of them pass the panel at once
+	PANEL_NEAR = 16,      // and a near B
 	TURN_ROWS = 256,      // rows up to which turning pays when B comes from main memory: it is read once, and not packed
 	TURN_NEAR = 128,      // and when it does not
 	NEAR_BYTES = 4 << 20, // of B
@@ -16,12 +21,16 @@ enum {
 	ROWS_PHASE = 0,
 	OUTS_PHASE = 1,
 };
+_Static_assert((PANEL_NEAR * 32 + GEMM_KC * 32 + GEMM_PAD) * 4 <= TEAM_SCRATCH, "a panel of B and its chains fit the scratch");
 
 static int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
 
 static const uint32_t *row_of(const gemm_operand *x, int64_t i) {
 	return (const uint32_t *)((const char *)x->p + i * x->rs * dt_size(x->type));
 }
+
+// row_words is the words from a row to the next of an operand that is read in place.
+static int64_t row_words(const gemm_operand *x) { return gemm_words(x->rs, x->type == DT_F32 ? WORD_F32 : WORD_PAIR); }
 
 // start_of says where the chains of outputs [0.., o..] start.
 static gemm_io start_of(const gemm_args *g, int64_t o) {
@@ -34,7 +43,7 @@ static gemm_io start_of(const gemm_args *g, int64_t o) {
 
 // squares is the way for up to GEMM_FEW rows: 16 outputs at a time.
 static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t *x, int64_t x_ld, int64_t kw) {
-	const int64_t blocks = (g->n + 15) / 16, w_ld = gemm_words(g->b.rs, g->b.type == DT_F32 ? WORD_F32 : WORD_PAIR);
+	const int64_t blocks = (g->n + 15) / 16, w_ld = row_words(&g->b);
 	int64_t from, to;
 	while (team_claim(w, OUTS_PHASE, blocks, blocks > 32 * w->n ? 8 : 1, &from, &to)) {
 		for (int64_t o = from * 16; o < to * 16 && o < g->n; o += 16) {
@@ -44,48 +53,99 @@ static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t
 	}
 }
 
-// turn_all moves the finished chains of outs outputs into y, or with `back` y into them.
-static void turn_all(const gemm_args *g, const gemm_isa *isa, int64_t o, int64_t outs, float *part, int back) {
-	const int64_t size = dt_size(g->c_type);
-	for (int64_t i = 0; i < outs; i += 16)
-		isa->turn(part + i * TURN_ROWS, TURN_ROWS, (int)at_most(16, outs - i), (int)g->m, (char *)g->c + (o + i) * size, g->ldc, g->c_type, back);
-}
-
-// turned_tile is outputs o to o+outs of all rows; part: [outs, TURN_ROWS] holds their chains, also between chunks of k.
-static void turned_tile(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int outs, float *part) {
-	const int bf16 = g->b.type == DT_BF16, nr = isa->nr;
-	const int64_t w_ld = gemm_words(g->b.rs, bf16 ? WORD_PAIR : WORD_F32);
-	gemm_tile **wide = bf16 ? isa->bf16 : isa->f32, **narrow = bf16 ? isa->bf16_narrow : isa->f32_narrow;
-	for (int64_t k = 0; k < kw || k == 0; k += CHUNK) {
-		for (int64_t r = 0; r < g->m; r += nr) {
-			float *tile = part + r;
-			const int64_t cols = at_most(nr, g->m - r);
-			gemm_io io = {.a_rs = w_ld, .a_ks = 1, .b_ks = nr, .out = tile, .out_ld = TURN_ROWS, .out_type = DT_F32, .cols = (int)cols};
-			// The rows after these, shared out among the tiles of these.
-			io.next_step = outs * w_ld * 4 / ((g->m + nr - 1) / nr) / kw;
-			io.next = (const char *)(row_of(&g->b, o) + outs * w_ld) + (r / nr * kw + k) * io.next_step;
-			if (k > 0 || g->accumulate || g->bias) io.in = tile, io.in_ld = TURN_ROWS, io.in_type = DT_F32;
-			(cols <= nr / 2 ? narrow : wide)[outs](at_most(CHUNK, kw - k), row_of(&g->b, o) + k, x + r * kw + k * nr, &io);
+// panel is outputs o to o+n of all rows; b: [kc, nr] words, part: [rows, nr] unfinished chains of a bf16 output.
+static void panel(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t x_ld, int64_t kw, int64_t o, int64_t n, uint32_t *b,
+                  float *part) {
+	const int64_t nr = isa->nr, blocks = (kw + GEMM_KC - 1) / GEMM_KC, kc = blocks ? (kw + blocks - 1) / blocks : 1;
+	const int64_t passes = (g->m + isa->mr - 1) / isa->mr, mr = (g->m + passes - 1) / passes;
+	const gemm_io end = start_of(g, o);
+	const int64_t step = mr * dt_size(end.out_type);
+	for (int64_t k = 0; k < kw || k == 0; k += kc) {
+		const int64_t words = at_most(kc, kw - k);
+		isa->pack_b(b, &g->b, o, n, g->k, k, words, isa->words);
+		const int first = k == 0, last = k + kc >= kw, in_part = end.out_type != DT_F32;
+		for (int64_t p = 0; p < passes; p++) {
+			char *y = (char *)end.out + p * step * end.out_ld;
+			gemm_io io = {.a_rs = x_ld, .a_ks = 1, .b_ks = nr, .cols = (int)n, .out = y, .out_ld = end.out_ld, .out_type = end.out_type};
+			if (!last && in_part) io.out = part + p * mr * nr, io.out_ld = nr, io.out_type = DT_F32;
+			if (first) io.in = end.in_ld ? y : end.in, io.in_ld = end.in_ld, io.in_type = end.in_type;
+			else io.in = in_part ? (char *)(part + p * mr * nr) : y, io.in_ld = in_part ? nr : end.out_ld, io.in_type = DT_F32;
+			// The next outputs' rows of B, the same words, shared out among the passes.
+			io.next_step = nr * 4 / passes, io.next_words = words;
+			io.next = (const char *)(row_of(&g->b, o + nr) + k * nr) + p * words * io.next_step;
+			isa->bf16[at_most(mr, g->m - p * mr)](words, x + p * mr * x_ld + k, b, &io);
 		}
 	}
+}
+
+static void panels(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t x_ld, int64_t kw) {
+	const int64_t nr = isa->nr;
+	uint32_t *b = team_scratch(w);
+	int64_t from, to;
+	while (team_claim(w, OUTS_PHASE, (g->n + nr - 1) / nr, 1, &from, &to))
+		panel(g, isa, x, x_ld, kw, from * nr, at_most(nr, g->n - from * nr), b, (float *)(b + GEMM_KC * nr + GEMM_PAD));
+}
+
+// turn_all moves the finished chains of outs outputs of the first rows into y, or with `back` y into them.
+static void turn_all(const gemm_args *g, const gemm_isa *isa, int64_t o, int64_t outs, int64_t rows, float *part, int back) {
+	const int64_t size = dt_size(g->c_type);
+	for (int64_t i = 0; i < outs; i += 16)
+		isa->turn(part + i * TURN_ROWS, TURN_ROWS, (int)at_most(16, outs - i), (int)rows, (char *)g->c + (o + i) * size, g->ldc, g->c_type, back);
+}
+
+// through_part is a tile of outputs o to o+outs of the first rows; part: [outs, TURN_ROWS] holds their chains, also between
+// chunks of k.
+static void through_part(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int outs, int64_t rows, float *part) {
+	const int64_t nr = isa->nr, w_ld = row_words(&g->b);
+	gemm_tile *run = (g->b.type == DT_BF16 ? isa->bf16 : isa->f32)[outs];
+	for (int64_t k = 0; k < kw || k == 0; k += CHUNK) {
+		for (int64_t r = 0; r < rows; r += nr) {
+			gemm_io io = {.a_rs = w_ld, .a_ks = 1, .b_ks = nr, .out = part + r, .out_ld = TURN_ROWS, .out_type = DT_F32};
+			io.cols = (int)at_most(nr, rows - r);
+			// The rows after these, shared out among the tiles of these.
+			io.next_step = outs * w_ld * 4 / ((rows + nr - 1) / nr) / kw;
+			io.next = (const char *)(row_of(&g->b, o) + outs * w_ld) + (r / nr * kw + k) * io.next_step;
+			io.next_words = CHUNK;
+			if (k > 0 || g->accumulate || g->bias) io.in = io.out, io.in_ld = TURN_ROWS, io.in_type = DT_F32;
+			run(at_most(CHUNK, kw - k), row_of(&g->b, o) + k, x + r * kw + k * nr, &io);
+		}
+	}
+}
+
+// through_registers is outputs o to o+outs of the last rows, at most GEMM_TURNED of them, straight into y.
+static void through_registers(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int outs, int64_t first) {
+	const int64_t w_ld = row_words(&g->b);
+	gemm_io io = start_of(g, o);
+	io.out = (char *)io.out + first * io.out_ld * dt_size(io.out_type);
+	if (io.in_ld) io.in = io.out;
+	io.a_rs = w_ld, io.a_ks = 1, io.b_ks = isa->nr, io.cols = (int)(g->m - first);
+	io.next = row_of(&g->b, o) + outs * w_ld;
+	io.next_step = outs * 4, io.next_words = kw;
+	(g->b.type == DT_BF16 ? isa->bf16_turned : isa->f32_turned)[outs](kw, row_of(&g->b, o), x + first * kw, &io);
 }
 
 // turned_block is outputs o to o+outs, several tiles of them.
 static void turned_block(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int64_t outs, float *part) {
-	if (g->accumulate) turn_all(g, isa, o, outs, part, 1);
-	else if (g->bias) {
-		for (int64_t i = 0; i < outs; i++) {
-			for (int64_t r = 0; r < g->m; r++) part[i * TURN_ROWS + r] = g->bias[o + i];
+	const int64_t rest = g->m % isa->nr, rows = rest <= GEMM_TURNED ? g->m - rest : g->m;
+	if (rows > 0) {
+		if (g->accumulate) turn_all(g, isa, o, outs, rows, part, 1);
+		else if (g->bias) {
+			for (int64_t i = 0; i < outs; i++) {
+				for (int64_t r = 0; r < rows; r++) part[i * TURN_ROWS + r] = g->bias[o + i];
+			}
 		}
+		for (int64_t i = 0; i < outs; i += isa->mr)
+			through_part(g, isa, x, kw, o + i, (int)at_most(isa->mr, outs - i), rows, part + i * TURN_ROWS);
+		turn_all(g, isa, o, outs, rows, part, 0);
 	}
-	for (int64_t i = 0; i < outs; i += isa->mr) turned_tile(g, isa, x, kw, o + i, (int)at_most(isa->mr, outs - i), part + i * TURN_ROWS);
-	turn_all(g, isa, o, outs, part, 0);
+	for (int64_t i = 0; rows < g->m && i < outs; i += GEMM_TURNED)
+		through_registers(g, isa, x, kw, o + i, (int)at_most(GEMM_TURNED, outs - i), rows);
 }
 
 // turned is the way for up to TURN_ROWS rows. The outputs of eight tiles fill whole cache lines of y; where there are few,
 // a piece is one tile, so that every thread has some.
 static void turned(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
-	const int64_t large = 8 * isa->mr, piece = g->n >= 4 * w->n * large ? large : isa->mr;
+	const int64_t large = 8 * isa->mr, small = g->m <= GEMM_TURNED ? GEMM_TURNED : isa->mr, piece = g->n >= 4 * w->n * large ? large : small;
 	int64_t from, to;
 	while (team_claim(w, OUTS_PHASE, (g->n + piece - 1) / piece, 1, &from, &to))
 		turned_block(g, isa, x, kw, from * piece, at_most(piece, g->n - from * piece), team_scratch(w));
@@ -112,11 +172,12 @@ static void pack_rows(worker *w, const gemm_args *g, const gemm_isa *isa, int wo
 int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	const int bf16 = g->math == DT_BF16, words = bf16 ? isa->words : WORD_F32;
 	const int64_t kw = gemm_words(g->k, words);
-	const int64_t most = g->n * kw * 4 > NEAR_BYTES ? TURN_ROWS : TURN_NEAR;
-	if (!isa->turn || g->m > most || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
+	const int near = g->n * kw * 4 <= NEAR_BYTES;
+	if (!isa->turn || g->m > (near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
-	if (g->m > GEMM_FEW) {
+	const int square = g->m <= (bf16 && near ? SQUARE_ROWS : GEMM_FEW), in_panels = !square && bf16 && g->m <= (near ? PANEL_NEAR : PANEL_ROWS);
+	if (!square && !in_panels) {
 		pack_rows(w, g, isa, words, x, kw, 1);
 		turned(w, g, isa, x, kw);
 		return 1;
@@ -124,10 +185,11 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	int64_t x_ld = kw;
 	if (gemm_in_place(&g->a, g->k, words)) {
 		x = (uint32_t *)g->a.p;
-		x_ld = gemm_words(g->a.rs, words);
+		x_ld = row_words(&g->a);
 	} else {
 		pack_rows(w, g, isa, words, x, kw, 0);
 	}
-	squares(w, g, bf16 ? isa->bf16_few : isa->f32_few, x, x_ld, kw);
+	if (square) squares(w, g, bf16 ? isa->bf16_few : isa->f32_few, x, x_ld, kw);
+	else panels(w, g, isa, x, x_ld, kw);
 	return 1;
 }

@@ -1,17 +1,21 @@
 // The AVX-512 register tile: 14 rows × 32 columns are 28 accumulators; two vectors of b and one broadcast of a fill the rest.
-// The narrow tile has 16 columns. DOT(c, a, b) is one step of the chain: an fma, or the bf16 dot product.
+// The turned tile has 16 rows × 16 columns, and its results leave as columns × rows. DOT(c, a, b) is one step of the chain: an
+// fma, or the bf16 dot product.
 
 #define NAME_(name, rows) name##_##rows
 #define NAME(name, rows) NAME_(name, rows)
 
-static inline __attribute__((always_inline)) void TILE(const int rows, const int wide, int64_t kw, const uint32_t *a, const uint32_t *b,
+static inline __attribute__((always_inline)) void TILE(const int rows, const int turned, int64_t kw, const uint32_t *a, const uint32_t *b,
                                                        const gemm_io *io) {
+	const int wide = !turned;
 	__mmask16 m0 = mask16(io->cols), m1 = mask16(io->cols - 16);
-	__m512 c0[GEMM_MAX_ROWS], c1[GEMM_MAX_ROWS];
+	__m512 c0[16], c1[16];
 	const char *in = io->in;
 	char *out = io->out;
-	if (!in) {
-#pragma GCC unroll 14
+	if (turned) {
+		start_turned(c0, rows, io);
+	} else if (!in) {
+#pragma GCC unroll 16
 		for (int r = 0; r < rows; r++) c0[r] = c1[r] = _mm512_setzero_ps();
 	} else if (io->in_type == DT_F32) {
 		START(DT_F32, 4)
@@ -24,12 +28,14 @@ static inline __attribute__((always_inline)) void TILE(const int rows, const int
 #pragma GCC unroll 4
 	for (int r = 0; r < 4; r++) q[r] = (const char *)a + 4 * r * s;
 	const char *next = io->next;
-	const int64_t next_step = io->next_step;
+	const int64_t last = io->next_words;
+	int64_t next_step = io->next_step;
 	for (int64_t k = 0; k < kw; k++, b += b_ks, next += next_step) {
 		__builtin_prefetch(next);
 		if (wide) __builtin_prefetch(next + 64);
+		next_step = k < last ? next_step : 0;
 		__m512 b0 = _mm512_loadu_ps(b), b1 = wide ? _mm512_loadu_ps(b + 16) : b0;
-#pragma GCC unroll 14
+#pragma GCC unroll 16
 		for (int r = 0; r < rows; r++) {
 			const char *p = q[r / 4];
 			__m512 x = _mm512_set1_ps(*(const float *)(r % 4 == 0 ? p : r % 4 == 1 ? p + s : r % 4 == 2 ? p + 2 * s : p + s3));
@@ -39,26 +45,31 @@ static inline __attribute__((always_inline)) void TILE(const int rows, const int
 #pragma GCC unroll 4
 		for (int r = 0; r < 4; r++) q[r] += step;
 	}
-	if (io->out_type == DT_F32) {
+	if (turned) {
+		finish_turned(c0, rows, io);
+	} else if (io->out_type == DT_F32) {
 		FINISH(DT_F32, 4)
 	} else {
 		FINISH(DT_BF16, 2)
 	}
 }
 
-#define ROWS(r)                                                                                             \
-	static void NAME(TILE, r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) {           \
-		TILE(r, 1, kw, a, b, io);                                                                               \
-	}                                                                                                         \
-	static void NAME(NAME(TILE, narrow), r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
-		TILE(r, 0, kw, a, b, io);                                                                               \
+#define ROWS(r)                                                                                   \
+	static void NAME(TILE, r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
+		TILE(r, 0, kw, a, b, io);                                                                     \
+	}
+#define TURNED(r)                                                                                               \
+	static void NAME(NAME(TILE, turned), r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
+		TILE(r, 1, kw, a, b, io);                                                                                   \
 	}
 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+TURNED(1) TURNED(2) TURNED(3) TURNED(4) TURNED(5) TURNED(6) TURNED(7) TURNED(8)
+TURNED(9) TURNED(10) TURNED(11) TURNED(12) TURNED(13) TURNED(14) TURNED(15) TURNED(16)
 
-#define LIST(t) {0, NAME(t, 1), NAME(t, 2), NAME(t, 3), NAME(t, 4), NAME(t, 5), NAME(t, 6), NAME(t, 7), \
-	NAME(t, 8), NAME(t, 9), NAME(t, 10), NAME(t, 11), NAME(t, 12), NAME(t, 13), NAME(t, 14)}
-static gemm_tile *NAME(TILE, table)[GEMM_MAX_ROWS + 1] = LIST(TILE);
-static gemm_tile *NAME(NAME(TILE, narrow), table)[GEMM_MAX_ROWS + 1] = LIST(NAME(TILE, narrow));
+#define LIST(t) 0, NAME(t, 1), NAME(t, 2), NAME(t, 3), NAME(t, 4), NAME(t, 5), NAME(t, 6), NAME(t, 7), \
+	NAME(t, 8), NAME(t, 9), NAME(t, 10), NAME(t, 11), NAME(t, 12), NAME(t, 13), NAME(t, 14)
+static gemm_tile *NAME(TILE, table)[] = {LIST(TILE)};
+static gemm_tile *NAME(NAME(TILE, turned), table)[] = {LIST(NAME(TILE, turned)), NAME(NAME(TILE, turned), 15), NAME(NAME(TILE, turned), 16)};
 
 // The product of up to FEW rows with 16 rows of w that lie along k: 16 × 16 words of w are transposed in registers and meet
 // each row of x once. x: [rows, kw] words, x_ld apart; w: 16 rows, w_ld apart.
@@ -109,6 +120,7 @@ static void NAME(TILE, few)(int rows, int64_t kw, const uint32_t *x, int64_t x_l
 }
 
 #undef LIST
+#undef TURNED
 #undef ROWS
 #undef NAME
 #undef NAME_

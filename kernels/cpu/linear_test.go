@@ -173,6 +173,7 @@ var linearShapes = []struct{ n, i, o int64 }{
 	{1, 1, 1}, {1, 17, 33}, {2, 64, 16}, {5, 31, 7}, {14, 32, 32}, {15, 33, 31}, {16, 800, 65}, {29, 48, 97}, {37, 1601, 19}, {3, 2, 70}, {131, 40, 50}, {8, 66, 32}, {128, 18, 30},
 	{20, 5, 1024}, {20, 3, 2048}, {131, 1024, 9}, // rows of A that lie 4 KiB apart
 	{131, 6, 530}, {16, 4, 1380}, // several blocks of B; outputs turned in large pieces
+	{16, 1602, 33}, {11, 1640, 70}, {13, 3100, 37}, // panels: two passes, several blocks of k
 }
 
 // Every variant, every mix of dtypes, three shapes, several teams: the bits of the contract's chain.
