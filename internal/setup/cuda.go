@@ -137,6 +137,10 @@ func (e env) buildCUDA(ctx context.Context, s cudaStamp, dir string) (err error)
 	if err := s.buildShim(ctx, work, dir); err != nil {
 		return err
 	}
+	return s.write(dir)
+}
+
+func (s cudaStamp) write(dir string) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		panic("setup: a struct of strings does not marshal")

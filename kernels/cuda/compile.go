@@ -30,7 +30,7 @@ var sources embed.FS
 
 // options are what every kernel is compiled with, beside the architecture. Products and sums are contracted to fma where the
 // compiler likes; where a contract names the rounding, the source does too.
-var options = []string{"--std=c++17", "--extra-device-vectorization"}
+var options = []string{"--std=c++17"}
 
 // image is a compiled source.
 type image struct {
@@ -40,8 +40,9 @@ type image struct {
 
 // compiler makes images, or takes them from the user's cache folder: compiling all takes seconds, reading them milliseconds.
 type compiler struct {
-	nvrtc *nvrtc
-	cache string // folder
+	nvrtc  *nvrtc
+	cache  string // folder
+	strict bool   // a warning is an error: in tests; another NVRTC than the one tested with may warn of something new
 }
 
 // openCompiler finds NVRTC and the cache folder.
@@ -54,7 +55,7 @@ func openCompiler(driver int) (*compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no folder to keep compiled kernels in; set XDG_CACHE_HOME: %w", err)
 	}
-	return &compiler{n, filepath.Join(cache, "primer", "cuda")}, nil
+	return &compiler{nvrtc: n, cache: filepath.Join(cache, "primer", "cuda")}, nil
 }
 
 // images returns every source compiled for arch. Sources that have to be compiled are so side by side.
@@ -112,9 +113,12 @@ func (c *compiler) image(u unit, headers map[string]string, arch string) ([]byte
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("compiled kernels: %w", err)
 	}
-	cubin, err := c.nvrtc.compile(u.name, u.text, headers, all)
+	cubin, said, err := c.nvrtc.compile(u.name, u.text, headers, all)
 	if err != nil {
 		return nil, err
+	}
+	if c.strict && said != "" {
+		return nil, fmt.Errorf("%w: NVRTC %s warns of %s: %s", kernels.ErrDevice, c.nvrtc.version, u.name, said)
 	}
 	if len(cubin) == 0 {
 		return nil, fmt.Errorf("%w: NVRTC %s made nothing of %s for %s", kernels.ErrDevice, c.nvrtc.version, u.name, arch)

@@ -52,8 +52,8 @@ func openNVRTC(driver int) (*nvrtc, error) {
 
 func (n *nvrtc) text(r C.int) string { return C.GoString(C.nvrtc_error(&n.functions[0], r)) }
 
-// compile makes a cubin of a source and its headers. A warning is an error: the sources have none.
-func (n *nvrtc) compile(name, text string, headers map[string]string, options []string) ([]byte, error) {
+// compile makes a cubin of a source and its headers; said are the compiler's warnings.
+func (n *nvrtc) compile(name, text string, headers map[string]string, options []string) (code []byte, said string, err error) {
 	var all cStrings
 	defer all.free()
 	var texts, names []string
@@ -70,14 +70,13 @@ func (n *nvrtc) compile(name, text string, headers map[string]string, options []
 	r := C.nvrtc_compile(&n.functions[0], s, &cubin, &size, &log)
 	defer C.free(unsafe.Pointer(cubin))
 	defer C.free(unsafe.Pointer(log))
-	said := ""
 	if log != nil {
 		said = strings.TrimSpace(C.GoString(log))
 	}
-	if r != 0 || said != "" {
-		return nil, fmt.Errorf("%w: NVRTC %s, %s with %s: %s\n%s", kernels.ErrDevice, n.version, name, strings.Join(options, " "), n.text(r), said)
+	if r != 0 {
+		return nil, said, fmt.Errorf("%w: NVRTC %s, %s with %s: %s\n%s", kernels.ErrDevice, n.version, name, strings.Join(options, " "), n.text(r), said)
 	}
-	return C.GoBytes(unsafe.Pointer(cubin), C.int(size)), nil
+	return C.GoBytes(unsafe.Pointer(cubin), C.int(size)), said, nil
 }
 
 // cStrings are texts in C memory, freed together.

@@ -16,6 +16,7 @@ import "C"
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -43,21 +44,18 @@ var fillDriver = sync.OnceValue(func() error {
 		}
 		return nil
 	}
-	names := make([]*C.char, len(driverNames)+1)
-	for i, name := range driverNames {
-		names[i] = C.CString(name)
-		defer C.free(unsafe.Pointer(names[i]))
-	}
-	// The array goes to C memory: an array of pointers in Go memory may not hold pointers for C that Go does not know.
-	size := C.size_t(len(names)) * C.size_t(unsafe.Sizeof(names[0]))
-	array := C.malloc(size)
-	defer C.free(array)
-	copy(unsafe.Slice((**C.char)(array), len(names)), names)
-	if problem := C.primer_cuda_open((**C.char)(array)); problem != nil {
-		return fmt.Errorf("%w: no NVIDIA driver: %s and then %s were looked for: %s", kernels.ErrNoDevice, driverNames[0], driverNames[1], C.GoString(problem))
+	return findDriver(driverNames)
+})
+
+// findDriver opens the first of the libraries that opens, and fills the slots from it.
+func findDriver(libraries []string) error {
+	var c cStrings
+	defer c.free()
+	if problem := C.primer_cuda_open(c.array(libraries)); problem != nil {
+		return fmt.Errorf("%w: no NVIDIA driver: looked for %s: %s", kernels.ErrNoDevice, strings.Join(libraries, ", then "), C.GoString(problem))
 	}
 	return nil
-})
+}
 
 // setupFolder is where set-up put what it fetched, on the machine that built this program.
 func setupFolder() string { return C.GoString(C.folder()) }
