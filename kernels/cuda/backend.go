@@ -26,7 +26,8 @@ const Built = true
 // Backend is one GPU with its queue, which is one stream.
 type Backend struct {
 	gpu
-	failures uintptr // device address of the struct failure that kernels report to
+	multiprocessors int     // of the GPU; what grids that loop are sized by
+	failures        uintptr // device address of the struct failure that kernels report to
 
 	issue     sync.Mutex // held for the time of a call that issues; guards what follows
 	context   cu.CUContext

@@ -25,14 +25,14 @@ const minCapability = 80
 
 // gpu is what Open found out about a device.
 type gpu struct {
-	device          cu.Device
-	ordinal         int
-	driver          int    // version: 12040 is 12.4
-	capability      int    // 80, 90, …
-	name            string // "NVIDIA H200"
-	multiprocessors int
-	bytes           int64 // of memory
-	shared          int   // bytes of shared memory that one block may have
+	device     cu.Device
+	ordinal    int
+	driver     int    // version: 12040 is 12.4
+	capability int    // 80, 90, …
+	name       string // "NVIDIA H200"
+	processors int
+	bytes      int64 // of memory
+	shared     int   // bytes of shared memory that one block may have
 }
 
 // open finds the GPU with the given number and checks that it can be used.
@@ -78,7 +78,7 @@ func (g *gpu) query() (err error) {
 	}
 	var major, minor, pools int
 	for attribute, into := range map[cu.DeviceAttribute]*int{
-		cu.ComputeCapabilityMajor: &major, cu.ComputeCapabilityMinor: &minor, cu.MultiprocessorCount: &g.multiprocessors,
+		cu.ComputeCapabilityMajor: &major, cu.ComputeCapabilityMinor: &minor, cu.MultiprocessorCount: &g.processors,
 		maxSharedOptIn: &g.shared, memoryPools: &pools,
 	} {
 		if *into, err = g.device.Attribute(attribute); err != nil {

@@ -89,7 +89,7 @@ func (r rowProduct) issuePiece(b *Backend, converts, staged bool) {
 		}
 	}
 	if !r.bias.IsZero() {
-		args := linearBiasArgs{y: y.Addr, bias: r.bias.Addr, rows: y.Dim(0), columns: y.Dim(1)}
+		args := linearBiasArgs{failures: b.failures, y: y.Addr, bias: r.bias.Addr, rows: y.Dim(0), columns: y.Dim(1)}
 		launch(b, r.op, "linear_bias", b.loopGrid(y.Len()), convertThreads, 0, &args)
 	}
 	s := C.blas_shape{
@@ -109,7 +109,7 @@ func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
 	a.Check()
 	rows := a.X.Dim(0)
 	if !a.DBias.IsZero() {
-		args := linearDBiasArgs{dbias: a.DBias.Addr, dy: addr(a.DY), rows: rows, columns: a.DBias.Len(), kind: int32(a.DY.Type), accumulate: int32(boolInt(a.Accumulate))}
+		args := linearDBiasArgs{failures: b.failures, dbias: a.DBias.Addr, dy: addr(a.DY), rows: rows, columns: a.DBias.Len(), kind: int32(a.DY.Type), accumulate: int32(boolInt(a.Accumulate))}
 		launch(b, opLinearWeight, "linear_dbias", dims{int(ceilDiv(args.columns, dbiasThreads)), 1, 1}, dbiasThreads, 0, &args)
 	}
 	if rows == 0 {
@@ -175,16 +175,16 @@ func (s *scratch) take(t kernels.DType, like kernels.Tensor) kernels.Tensor {
 // The arguments of the kernels in linear.cu.
 type (
 	linearConvertArgs struct {
-		dst, x         uintptr
+		failures, dst, x uintptr
 		n              int64
 		dstType, xType int32
 	}
 	linearBiasArgs struct {
-		y, bias       uintptr
+		failures, y, bias uintptr
 		rows, columns int64
 	}
 	linearDBiasArgs struct {
-		dbias, dy        uintptr
+		failures, dbias, dy uintptr
 		rows, columns    int64
 		kind, accumulate int32
 	}
@@ -192,7 +192,7 @@ type (
 
 // convert issues dst = x in dst's dtype.
 func (b *Backend) convert(op string, dst, x kernels.Tensor) {
-	args := linearConvertArgs{dst: dst.Addr, x: x.Addr, n: x.Len(), dstType: int32(dst.Type), xType: int32(x.Type)}
+	args := linearConvertArgs{failures: b.failures, dst: dst.Addr, x: x.Addr, n: x.Len(), dstType: int32(dst.Type), xType: int32(x.Type)}
 	launch(b, op, "linear_convert", b.loopGrid(ceilDiv(x.Len(), 8)), convertThreads, 0, &args)
 }
 

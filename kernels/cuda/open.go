@@ -24,7 +24,7 @@ func openBackend(ordinal int) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cuda:%d: %w", ordinal, err)
 	}
-	b := &Backend{gpu: g, functions: map[string]*function{}}
+	b := &Backend{gpu: g, multiprocessors: g.processors, functions: map[string]*function{}}
 	b.memory.live = map[*kernels.Memory]bool{}
 	if err := b.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda:%d: %w", ordinal, err), b.Close())
