@@ -17,9 +17,9 @@ import (
 )
 
 // The emulator's inputs that cgo does not track. Embedded files are inputs of the package's build, so that a changed .cu is
-// compiled again for the emulator (TestChangedKernelIsRebuilt in emulate_test.go).
+// compiled again for the emulator (TestChangedKernelIsRebuilt).
 //
-//go:embed *.cu*
+//go:embed *.cu* testdata/planted.cu
 var emulated embed.FS
 
 // emulate runs a kernel on the host to its end, past the driver.

@@ -92,3 +92,6 @@ namespace sum_cu {
 #include "sum.cu"
 }
 #endif
+namespace planted {
+#include "testdata/planted.cu"
+}
