@@ -65,7 +65,7 @@ struct copy_args {
 template <int TYPE> DEVICE void copy_packs(const copy_args &a) {
 	if (skipped(a.failures)) return;
 	const i64 at = ((i64)blockIdx.x * COPY_THREADS * 2 + threadIdx.x) * PACK;
-	pack held[2];
+	pack8 held[2];
 #pragma unroll
 	for (int k = 0; k < 2; k++) {
 		const i64 i = at + k * COPY_THREADS * PACK;

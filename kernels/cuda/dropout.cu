@@ -54,7 +54,7 @@ template <int TYPE> DEVICE void dropout_packs(const dropout_args &a) {
 	for (i64 i = ((i64)blockIdx.x * DROPOUT_THREADS + threadIdx.x) * PACK; i < a.elements; i += stride) {
 		const int n = pack_length(i, a.elements);
 		const bool whole = a.aligned && n == PACK;
-		const pack held = fetch(a.x, TYPE, i, n, whole); // under way while the words are made
+		const pack8 held = fetch(a.x, TYPE, i, n, whole); // under way while the words are made
 		u32 words[PACK] = {0};
 		dropout_words(key, first + (u64)i, words);
 		float x[PACK];

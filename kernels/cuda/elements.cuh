@@ -13,15 +13,15 @@
 
 enum { ELEMENT_F32 = 1, ELEMENT_BF16 = 2, ELEMENT_F16 = 3 };
 
-struct pack {
+struct pack8 {
 	u32 w[8]; // f32: one a word; else two a word, in the first four
 };
 
 // pack_length is how many of elements [i, i+8) lie before dim.
 DEVICE int pack_length(i64 i, i64 dim) { return dim - i < PACK ? (int)(dim - i) : PACK; }
 
-DEVICE pack fetch(const void *p, int type, i64 i, int n, bool aligned) {
-	pack r;
+DEVICE pack8 fetch(const void *p, int type, i64 i, int n, bool aligned) {
+	pack8 r;
 	if (type == ELEMENT_F32) {
 		const float *f = (const float *)p + i;
 		if (aligned) {
@@ -46,7 +46,7 @@ DEVICE pack fetch(const void *p, int type, i64 i, int n, bool aligned) {
 	return r;
 }
 
-DEVICE void put(void *p, int type, i64 i, int n, bool aligned, const pack &x) {
+DEVICE void put(void *p, int type, i64 i, int n, bool aligned, const pack8 &x) {
 	if (type == ELEMENT_F32) {
 		float *f = (float *)p + i;
 		if (aligned) {
@@ -69,7 +69,7 @@ DEVICE void put(void *p, int type, i64 i, int n, bool aligned, const pack &x) {
 	}
 }
 
-DEVICE void unpack(const pack &p, int type, float (&x)[PACK]) {
+DEVICE void unpack(const pack8 &p, int type, float (&x)[PACK]) {
 #pragma unroll
 	for (int k = 0; k < PACK; k++) {
 		if (type == ELEMENT_F32) {
@@ -83,8 +83,8 @@ DEVICE void unpack(const pack &p, int type, float (&x)[PACK]) {
 }
 
 // pack_up rounds once, to nearest even.
-DEVICE pack pack_up(int type, const float (&x)[PACK]) {
-	pack r;
+DEVICE pack8 pack_up(int type, const float (&x)[PACK]) {
+	pack8 r;
 	if (type == ELEMENT_F32) {
 #pragma unroll
 		for (int k = 0; k < PACK; k++) r.w[k] = bits_f32(x[k]);

@@ -44,7 +44,7 @@ template <int TYPE> DEVICE void embed_rows(const embed_args &a) {
 			if (i == 0) fail(a.failures, FAIL_EMBED_TOKEN, row, token);
 			continue;
 		}
-		pack p = fetch(a.table, a.table_type, token * a.dim + i, n, a.aligned);
+		pack8 p = fetch(a.table, a.table_type, token * a.dim + i, n, a.aligned);
 		if (a.table_type != TYPE) {
 			float x[PACK];
 			unpack(p, a.table_type, x);
@@ -199,7 +199,7 @@ KERNEL(embed_backward_mark, embed_backward_args, EMBED_THREADS, 4) {
 // embed_add adds rows [i, end) of the sorted list to eight columns of their token, AHEAD loads at a time.
 template <int TYPE, int AHEAD> DEVICE void embed_add(const embed_backward_args &a, u32 i, u32 end, i64 column, int n, float (&sum)[PACK]) {
 	for (; i < end; i += AHEAD) {
-		pack held[AHEAD];
+		pack8 held[AHEAD];
 #pragma unroll
 		for (int k = 0; k < AHEAD; k++)
 			if (i + k < end) held[k] = fetch(a.dout, TYPE, a.rows[i + k] * a.dim + column, n, a.aligned);

@@ -20,6 +20,9 @@ primer_shared_end:
 )");
 
 // What several of them include comes first: its guard would leave it in the namespace of one.
+#if __has_include("elements.cuh")
+#include "elements.cuh"
+#endif
 #if __has_include("logsum.cuh")
 #include "logsum.cuh"
 #endif

@@ -32,22 +32,31 @@ DEVICE float glu_sigmoid(float x) {
 	return (x < 0 ? e : 1.0f) * rcp_fast(1.0f + e);
 }
 
-// glu_activate is the activation, with its slope.
-template <int ACT> DEVICE float glu_activate(float x, float *slope) {
+// glu_near is the slope where it crosses zero, within 1/16 of there: its series. The formula's terms cancel, and f32 would keep no
+// digit of a small slope. The zero is a sum of two f32.
+DEVICE float glu_near(float d, float c1, float c2, float c3, float c4, float c5) {
+	return d * fma_rn(d, fma_rn(d, fma_rn(d, fma_rn(d, c5, c4), c3), c2), c1);
+}
+
+// glu_activate is the activation, with its slope: exact to rounding with EXACT, else to rounding of the larger of its terms, which
+// is all that bf16 can tell.
+template <int ACT, bool EXACT> DEVICE float glu_activate(float x, float *slope) {
 	if (ACT == GLU_RELU) { // the slope at 0 is 0; NaN stays NaN
 		*slope = x <= 0 ? 0.0f : 1.0f;
 		return x <= 0 ? 0.0f : x;
 	}
 	if (ACT == GLU_SILU) {
-		const float s = glu_sigmoid(x), y = x * s;
+		const float s = glu_sigmoid(x), y = x * s, d = x + 1.27846456f - 1.29792827e-8f;
 		*slope = fma_rn(y, 1.0f - s, s);
+		if (EXACT && fabsf(d) < 0.0625f) *slope = glu_near(d, 0.217811706f, 0.146648797f, 0.0188748142f, -0.0152226552f, -0.00660658914f);
 		return y;
 	}
 	// ½x(1 + tanh(u)) = x·σ(2u) with 2u = c(x + 0.044715x³), c = 2√(2/π). Beyond ±30 the sigmoid is 0 or 1 and its slope 0,
 	// which must not meet an infinite square.
 	const float c = 1.59576912f, near = x > 30.0f ? 30.0f : x < -30.0f ? -30.0f : x;
-	const float s = glu_sigmoid(c * fma_rn(near * near * near, 0.044715f, near)), y = x * s;
+	const float s = glu_sigmoid(c * fma_rn(near * near * near, 0.044715f, near)), y = x * s, d = x + 0.752461433f - 1.13396283e-8f;
 	*slope = fma_rn(y * (1.0f - s), c * fma_rn(near * near, 0.134145f, 1.0f), s);
+	if (EXACT && fabsf(d) < 0.0625f) *slope = glu_near(d, 0.430400091f, 0.387518446f, -0.0157828535f, -0.113944483f, -0.0166193283f);
 	return y;
 }
 
@@ -61,7 +70,7 @@ template <int TYPE, bool BACK, int ACT> DEVICE void glu_pack(const glu_args &a, 
 #pragma unroll
 	for (int k = 0; k < PACK; k++) {
 		float slope;
-		const float y = glu_activate<ACT>(g[k], &slope);
+		const float y = glu_activate<ACT, TYPE == ELEMENT_F32>(g[k], &slope);
 		p[k] = BACK ? d[k] * u[k] * slope : y * u[k];
 		if (BACK) q[k] = d[k] * y;
 	}

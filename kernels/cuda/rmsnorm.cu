@@ -9,18 +9,20 @@
 // thread holds which columns depends on C alone, and so does the order of a row's sum: over the columns of a thread, over the
 // lanes of a warp by halves, over the warps by halves.
 //
-// Backward a block of 512 threads takes every gridDim-th group of rows and keeps dw of its columns in registers; at its end it adds
-// its groups in order and writes one row of partial sums, and a second kernel adds those in order. The number of blocks, 264,
-// is twice the multiprocessors of an H200 and a constant: the order of the sum does not follow the GPU.
+// Backward a block takes every gridDim-th group of rows and keeps dw of its columns in registers; at its end it adds its groups in
+// order and writes one row of partial sums, and a second kernel adds those in order. The number of blocks follows from C (396 of
+// 256 threads, as many as an H200 holds at 80 registers, or 132 of 512): the order of the sum does not follow the GPU.
 //
 // Roofline: memory. [16384, 4096] bf16: forward with residual 537 MB, 112 µs at 4.8 TB/s; backward with residual 537 MB and
-// 9 MB of partial sums, which stay in the second cache. Forward 2,048 threads a multiprocessor have 32 bytes of either input under
-// way, 64 KB and more, where 4.8 TB/s times a latency of 0.8 µs asks for 29 KB; backward 1,024 threads have 64 to 96 bytes.
+// 6 MB of partial sums, which stay in the second cache. Forward 1,024 threads a multiprocessor have 64 bytes under way (32 without a
+// residual), 64 KB, where 4.8 TB/s times a latency of 0.8 µs asks for 29 KB; backward 768 threads have 64, 48 KB. Both halves of a row
+// wait for each other at the sum; other blocks read meanwhile.
 //
-// Dropped: a warp for every row, whatever C: 16 packs a lane for C = 4,096 leave no registers for a second row.
+// Dropped: a warp for every row, whatever C: 16 packs a lane for C = 4,096 do not fit its registers. Two blocks of 512 threads
+// backward: at 64 registers bf16 spills 500 bytes.
 #include "elements.cuh"
 
-#define NORM_THREADS 512 // backward, and at most for one row
+#define NORM_THREADS 512 // at most
 #define NORM_KEPT 2      // packs of a row that a thread keeps
 
 struct rmsnorm_args {
@@ -46,10 +48,10 @@ DEVICE float norm_sum(float x, int row_threads, float *scratch) {
 }
 
 // norm_add is s of eight columns, as a reader of Sum sees it, and adds its squares.
-template <int TYPE> DEVICE pack norm_add(const rmsnorm_args &a, i64 row, i64 i, float &squares) {
+template <int TYPE> DEVICE pack8 norm_add(const rmsnorm_args &a, i64 row, i64 i, float &squares) {
 	const int n = pack_length(i, a.dim);
 	const i64 at = row * a.dim + i;
-	pack p = fetch(a.x, TYPE, at, n, a.aligned);
+	pack8 p = fetch(a.x, TYPE, at, n, a.aligned);
 	float s[PACK];
 	unpack(p, TYPE, s);
 	if (a.residual) {
@@ -66,7 +68,7 @@ template <int TYPE> DEVICE pack norm_add(const rmsnorm_args &a, i64 row, i64 i, 
 	return p;
 }
 
-template <int TYPE> DEVICE void norm_scale(const rmsnorm_args &a, i64 row, i64 i, const pack &p, float r) {
+template <int TYPE> DEVICE void norm_scale(const rmsnorm_args &a, i64 row, i64 i, const pack8 &p, float r) {
 	const int n = pack_length(i, a.dim);
 	float s[PACK], w[PACK];
 	unpack(p, TYPE, s);
@@ -82,7 +84,7 @@ template <int TYPE> DEVICE void norm_rows(const rmsnorm_args &a, float *scratch)
 	const i64 row = (i64)blockIdx.x * (blockDim.x / a.row_threads) + threadIdx.x / a.row_threads;
 	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
 	const bool live = row < a.rows; // the others only help to sum
-	pack kept[NORM_KEPT];
+	pack8 kept[NORM_KEPT];
 	float squares = 0;
 	if (live) {
 #pragma unroll
@@ -128,12 +130,12 @@ struct norm_row {
 // With TYPE all tensors are of it, in whole packs on multiples of 16 bytes; with TYPE 0 they are as the arguments say. Products and
 // sums are spelt out: both give the same bits.
 template <int TYPE> DEVICE int norm_type(int own) { return TYPE ? TYPE : own; }
-template <int TYPE> DEVICE pack norm_fetch(const rmsnorm_backward_args &a, const void *p, int own, i64 row, i64 i) {
+template <int TYPE> DEVICE pack8 norm_fetch(const rmsnorm_backward_args &a, const void *p, int own, i64 row, i64 i) {
 	return fetch(p, norm_type<TYPE>(own), row * a.dim + i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned);
 }
 
 // norm_dot adds dout·w·s of eight columns.
-template <int TYPE> DEVICE void norm_dot(const rmsnorm_backward_args &a, i64 i, const pack &ds, const pack &ss, float &dot) {
+template <int TYPE> DEVICE void norm_dot(const rmsnorm_backward_args &a, i64 i, const pack8 &ds, const pack8 &ss, float &dot) {
 	float d[PACK], s[PACK], w[PACK];
 	unpack(ds, norm_type<TYPE>(a.dout_type), d);
 	unpack(ss, norm_type<TYPE>(a.s_type), s);
@@ -143,7 +145,7 @@ template <int TYPE> DEVICE void norm_dot(const rmsnorm_backward_args &a, i64 i, 
 }
 
 // norm_grad writes eight columns of dx and adds to their dw.
-template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_row at, i64 i, const pack &ds, const pack &ss, float (&dw)[PACK]) {
+template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_row at, i64 i, const pack8 &ds, const pack8 &ss, float (&dw)[PACK]) {
 	float d[PACK], s[PACK], w[PACK], dx[PACK] = {0};
 	unpack(ds, norm_type<TYPE>(a.dout_type), d);
 	unpack(ss, norm_type<TYPE>(a.s_type), s);
@@ -163,7 +165,7 @@ template <int TYPE> DEVICE void norm_back_row(const rmsnorm_backward_args &a, i6
 	const int step = a.row_threads * PACK;
 	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
 	const bool live = row < a.rows;
-	pack d[NORM_KEPT], s[NORM_KEPT];
+	pack8 d[NORM_KEPT], s[NORM_KEPT];
 	float dot = 0;
 	if (live) {
 #pragma unroll
@@ -231,7 +233,7 @@ KERNEL(rmsnorm_backward_f32, rmsnorm_backward_args, NORM_THREADS, 1) {
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<ELEMENT_F32>(a, scratch);
 }
-KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, NORM_THREADS, 2) {
+KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, 768, 1) { // 768 only bounds the registers: three blocks of 256
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<ELEMENT_BF16>(a, scratch);
 }
