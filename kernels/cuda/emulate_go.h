@@ -1,0 +1,21 @@
+// The emulator as Go sees it.
+#ifndef PRIMER_EMULATE_GO
+#define PRIMER_EMULATE_GO
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Runs a kernel to its end. 0, or not and text has the reason.
+int primer_emulate(const char *kernel, const unsigned *grid, const unsigned *block, size_t shared, const void *args, size_t args_size, char *text, size_t text_size);
+void primer_emulate_seed(unsigned long long seed);
+// The most threads of a block, 0 without such a kernel, and the size of its arguments.
+int primer_emulate_find(const char *kernel, size_t *args);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
