@@ -26,6 +26,7 @@ type Backend struct {
 	device          int
 	multiprocessors int     // of the GPU; what grids that loop are sized by
 	failures        uintptr // device address of the struct failure that kernels report to
+	sums            uintptr // device address of sumBytes for the parts of a sum
 
 	issue  sync.Mutex // held for the time of a call that issues
 	sticky error      // first failure of a call since the last Sync; under issue
