@@ -121,10 +121,10 @@ template <class T> DEVICE i64 sample_token(const sample_args &a, const select_ro
 	const i64 n = blockIdx.x, k = a.top_k[n];
 	const float p = a.top_p[n];
 	const bool narrow = k > 0 && k < r.n;
-	cut c = {NO_LIMIT, narrow || r.weigh, a.min_p[n]};
-	if (narrow) c.last = select_limit(r, &s, (u64)k, false, c.last);
+	cut c = {{}, narrow || r.weigh, a.min_p[n]};
+	if (narrow) c.last = select_limit(r, &s, (u64)k, false);
 	if (narrow && r.weigh) select_trim(r, s, c.last);
-	if (r.weigh) c.last = select_limit(r, &s, (u64)ceil(p * (double)select_weight(s)), true, c.last);
+	if (r.weigh) c.last = select_limit(r, &s, (u64)ceil(p * (double)select_weight(s)), true);
 	const philox_words words = philox(philox_subkey((u64)a.seeds[n], PURPOSE_SAMPLE, (u64)a.positions[n], 0), 0, 0, 0, 0);
 	return draw(r, c, words.w[0] >> 8, s.warps);
 }
@@ -136,7 +136,7 @@ template <class T> DEVICE void sample_top(const sample_args &a, const select_row
 #pragma unroll 1
 	for (i64 from = 0; from < a.top; from += blockDim.x) {
 		const i64 to = from + blockDim.x < a.top ? from + blockDim.x : a.top;
-		const limit last = select_limit(r, &s, (u64)to, false, NO_LIMIT);
+		const limit last = select_limit(r, &s, (u64)to, false);
 		select_list(r, s, -1, [&](int bin, u64 code) { return within(last, bin, code) && !within(done, bin, code); });
 		if (threadIdx.x < to - from) {
 			const u64 code = s.list[threadIdx.x];

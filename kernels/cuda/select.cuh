@@ -143,7 +143,6 @@ struct limit {
 	int bin;
 	u64 code;
 };
-#define NO_LIMIT {SELECT_BINS - 1, ~(u64)0}
 DEVICE bool within(limit l, int bin, u64 code) { return bin < l.bin || (bin == l.bin && code <= l.code); }
 
 // each_token calls f(logit, token) for this thread's tokens. The next packet is asked for before one is looked at.
@@ -197,8 +196,9 @@ template <class T, class F> DEVICE void each_member(const select_row<T> &r, cons
 	});
 }
 
-// select_resolve returns the code, at most cap, up to which the tokens of a bin count, or weigh, need.
-template <class T> DEVICE u64 select_resolve(const select_row<T> &r, selection &s, int bin, u64 need, bool weights, u64 cap) {
+// select_resolve returns a code up to which the tokens of a bin count, or weigh, at least need, and before whose last token they
+// do not.
+template <class T> DEVICE u64 select_resolve(const select_row<T> &r, selection &s, int bin, u64 need, bool weights) {
 	if (s.bins.count[bin] <= SELECT_LIST && s.listed_bin != bin)
 		select_list(r, s, bin, [&](int b, u64) { return b == bin; });
 	u64 prefix = 0;
@@ -206,31 +206,28 @@ template <class T> DEVICE u64 select_resolve(const select_row<T> &r, selection &
 	for (int shift = 56;; shift -= 8) {
 		tally_clear(s.digits);
 		each_member(r, s, bin, [&](u64 code) {
-			if (code <= cap && (shift == 56 || code >> (shift + 8) == prefix))
+			if (shift == 56 || code >> (shift + 8) == prefix)
 				tally_add(s.digits, (int)(code >> shift & 255), token_weight(r, code_logit(code)));
 		});
 		__syncthreads();
 		const found f = tally_find(s.digits, s, need, weights);
 		need -= f.before;
 		prefix = prefix << 8 | (u64)f.bin;
-		if (shift == 0 || f.count == 1 || (!weights && f.count == need)) {
-			const u64 last = prefix << shift | (((u64)1 << shift) - 1);
-			return last < cap ? last : cap;
-		}
+		if (shift == 0 || f.count == 1 || (!weights && f.count == need)) return prefix << shift | (((u64)1 << shift) - 1);
 	}
 }
 
-// select_limit is the limit of the fewest tokens, all within l, that count, or weigh, need. With weights the bins are trimmed to
-// l. One copy of it serves all calls: inlined, they took three quarters of the time that compiling sample.cu takes.
-template <class T> DEVICE_CALL limit select_limit(const select_row<T> r, selection *s, u64 need, bool weights, limit l) {
+// select_limit is the limit of the fewest tokens that count, or weigh, need: no more than is in the bins. One copy of it serves
+// all calls: inlined, they double the time that compiling sample.cu takes.
+template <class T> DEVICE_CALL limit select_limit(const select_row<T> r, selection *s, u64 need, bool weights) {
 	const found f = tally_find(s->bins, *s, need, weights);
-	const u64 cap = f.bin == l.bin ? l.code : ~(u64)0;
 	need -= f.before;
-	if (f.count == 1 || (!weights && f.count == need)) return {f.bin, cap};
-	return {f.bin, select_resolve(r, *s, f.bin, need, weights, cap)};
+	if (f.count == 1 || (!weights && f.count == need)) return {f.bin, ~(u64)0};
+	return {f.bin, select_resolve(r, *s, f.bin, need, weights)};
 }
 
-// select_trim takes the weights of tokens past a limit out of the bins.
+// select_trim takes the weights of tokens past a limit out of the bins. They stay in what is counted, and in what select_resolve
+// weighs: there they come after all that is looked for.
 template <class T> DEVICE void select_trim(const select_row<T> &r, selection &s, limit l) {
 	u64 own = 0, total;
 	each_member(r, s, l.bin, [&](u64 code) { own += code <= l.code ? token_weight(r, code_logit(code)) : 0; });
