@@ -28,6 +28,7 @@ type Backend struct {
 	gpu
 	multiprocessors int     // of the GPU; what grids that loop are sized by
 	failures        uintptr // device address of the struct failure that kernels report to
+	sums            uintptr // device address of sumBytes for the parts of a sum
 
 	issue     sync.Mutex // held for the time of a call that issues; guards what follows
 	context   cu.CUContext

@@ -29,6 +29,9 @@ primer_shared_end:
 #if __has_include("packets.cuh")
 #include "packets.cuh"
 #endif
+#if __has_include("select.cuh")
+#include "select.cuh"
+#endif
 
 #if __has_include("attention.cu")
 namespace attention_cu {
