@@ -23,6 +23,9 @@ primer_shared_end:
 #if __has_include("elements.cuh")
 #include "elements.cuh"
 #endif
+#if __has_include("attention.cuh")
+#include "attention.cuh"
+#endif
 #if __has_include("logsum.cuh")
 #include "logsum.cuh"
 #endif
@@ -36,6 +39,16 @@ primer_shared_end:
 #if __has_include("attention.cu")
 namespace attention_cu {
 #include "attention.cu"
+}
+#endif
+#if __has_include("attention_backward.cu")
+namespace attention_backward_cu {
+#include "attention_backward.cu"
+}
+#endif
+#if __has_include("attention_plain.cu")
+namespace attention_plain_cu {
+#include "attention_plain.cu"
 }
 #endif
 #if __has_include("copy.cu")
