@@ -27,6 +27,11 @@ primer_shared_end:
 #include "packets.cuh"
 #endif
 
+#if __has_include("paged.cuh")
+#include "paged.cuh"
+#include "paged_tile.cuh"
+#endif
+
 #if __has_include("attention.cu")
 namespace attention_cu {
 #include "attention.cu"
