@@ -30,6 +30,8 @@ primer_shared_end:
 #if __has_include("paged.cuh")
 #include "paged.cuh"
 #include "paged_tile.cuh"
+#include "paged_products.cuh"
+#include "paged_blocks.cuh"
 #endif
 
 #if __has_include("attention.cu")

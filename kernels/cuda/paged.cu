@@ -9,7 +9,7 @@
 // block for every 64 rows × heads, which takes all splits and merges as it goes. Bits are the same, whatever the batch and the
 // chunks.
 //
-// bf16 runs on the tensor cores (paged_tile.cuh); f32, mixed types and odd head dimensions on a plain kernel: a warp per row and
+// bf16 runs on the tensor cores (paged_tile.cuh and after); f32, mixed types and odd head dimensions on a plain kernel: a warp per row and
 // head, keys in the lanes for q·k, columns in the lanes for p·v.
 //
 // Roofline: decode reads every key and value once, 4·K·D bytes a position. Batch 32 of a 7B model (K = 32, D = 128) at 2,048
@@ -20,7 +20,7 @@
 // Considered and left out: a warp per split (no barriers, but a single sequence leaves each warp alone with 256 keys); 64 keys a
 // tile for D = 128 (half the blocks a multiprocessor); merging in the last block that finishes (its counter would have to be
 // cleared between replays of a graph).
-#include "paged_tile.cuh"
+#include "paged_blocks.cuh"
 
 template <class To, class From> DEVICE void paged_convert(To *to, const From *from, int n) {
 	for (int i = threadIdx.x; i < n; i += blockDim.x) store_as(to, i, f32_of(from[i]));
@@ -41,7 +41,7 @@ template <class T> DEVICE void paged_write_head(const paged_write_args &a, const
 // paged_write stores the key and value heads of new rows, a block each. A slot below 0 is skipped.
 template <class T> DEVICE void paged_write(const paged_write_args &a) {
 	const i64 n = blockIdx.x, slot = a.slots[n];
-	if (slot < 0) return;
+	if (slot < 0 || a.failed->code != 0) return;
 	if (slot >= a.pages * a.page_size) {
 		if (threadIdx.x == 0) fail(a.failed, FAIL_SLOT, n, slot);
 		return;
@@ -155,7 +155,7 @@ template <class T> DEVICE void paged_rows(const paged_attention_args &a) {
 		id = paged_find(a, 1, 1, row);
 	else
 		row = blockIdx.x % a.narrow;
-	if (id < 0 || !paged_enter(a, id, w.s) || (int)row >= w.s.rows || (w.s.rows > a.narrow) != (a.wide != 0) || head >= heads) return;
+	if (id < 0 || a.failed->code != 0 || !paged_enter(a, id, w.s) || (int)row >= w.s.rows || (w.s.rows > a.narrow) != (a.wide != 0) || head >= heads) return;
 	w.lane = threadIdx.x % WARP, w.row = (int)row, w.position = w.s.first + w.row;
 	w.group = blockIdx.y / quads, w.head = w.group * heads + head;
 	w.q = (float *)dynamic_shared() + threadIdx.x / WARP * 3 * a.dim, w.sum = w.q + a.dim, w.merged = w.sum + a.dim;
@@ -176,7 +176,7 @@ template <class T> DEVICE void paged_rows(const paged_attention_args &a) {
 template <class T> DEVICE void paged_join(const paged_attention_args &a) {
 	paged_sequence s;
 	const int row = blockIdx.x % a.narrow, head = blockIdx.y * 4 + threadIdx.x / WARP, column = blockIdx.z * 4 * WARP + threadIdx.x % WARP * 4;
-	if (!paged_enter(a, blockIdx.x / a.narrow, s) || s.rows > a.narrow || row >= s.rows || head >= a.heads || column >= a.dim) return;
+	if (a.failed->code != 0 || !paged_enter(a, blockIdx.x / a.narrow, s) || s.rows > a.narrow || row >= s.rows || head >= a.heads || column >= a.dim) return;
 	paged_softmax all = {NEVER, 0};
 	float sum[4] = {0, 0, 0, 0}, before, now;
 	const int last = (s.first + row) / a.split;
