@@ -36,6 +36,13 @@ primer_shared_end:
 #include "select.cuh"
 #endif
 
+#if __has_include("paged.cuh")
+#include "paged.cuh"
+#include "paged_tile.cuh"
+#include "paged_products.cuh"
+#include "paged_blocks.cuh"
+#endif
+
 #if __has_include("attention.cu")
 namespace attention_cu {
 #include "attention.cu"
