@@ -47,7 +47,11 @@ func (l *blas) error(r C.int) error {
 	if r == 0 {
 		return nil
 	}
-	return fmt.Errorf("cuBLASLt: status %d: %s", int(r), C.GoString(C.blas_status(&l[0], r)))
+	err := &cudaError{text: fmt.Sprintf("cuBLASLt: status %d: %s", int(r), C.GoString(C.blas_status(&l[0], r)))}
+	if r == C.BLAS_NO_MEMORY {
+		err.code = cudaOutOfMemory
+	}
+	return err
 }
 
 // What products hold of the GPU beside what plans of models count, fixed for a backend's life.
@@ -66,14 +70,15 @@ type products struct {
 	handle    C.uintptr_t
 	workspace uintptr
 	scratch   uintptr
+	room      int64 // bytes of scratch
 	plans     map[C.blas_shape]*C.blas_plan
 }
 
 // start is called after the memory's start.
 func (p *products) start(b *Backend) (err error) {
-	p.plans = map[C.blas_shape]*C.blas_plan{}
+	p.plans, p.room = map[C.blas_shape]*C.blas_plan{}, productScratch
 	if err := p.blas.error(C.blas_create(&p.blas[0], b.queue(), &p.handle)); err != nil {
-		return fmt.Errorf("%w: %w", kernels.ErrDevice, err)
+		return fmt.Errorf("%w: %w", kindOf(err), err)
 	}
 	if p.workspace, err = b.deviceAlloc(productWorkspace); err != nil {
 		return b.allocError(kernels.MemWorkspace, productWorkspace, err)
@@ -114,6 +119,10 @@ func (p *products) plan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
 	if plan := p.plans[s]; plan != nil {
 		return plan, nil
 	}
+	return p.newPlan(b, s)
+}
+
+func (p *products) newPlan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
 	if len(p.plans) >= maxPlans {
 		if err := p.forget(); err != nil { // products under way hold nothing of it
 			return nil, err
@@ -145,8 +154,7 @@ func (b *Backend) gemm(op string, s C.blas_shape, a, bAddr, c uintptr, accumulat
 	if accumulate {
 		beta = 1
 	}
-	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta,
-		C.uintptr_t(p.workspace), productWorkspace)
+	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta, C.uintptr_t(p.workspace))
 	if r != 0 {
 		b.stick(op, fmt.Errorf("%d×%d×%d: %w", s.m, s.n, s.k, p.blas.error(r)))
 	}

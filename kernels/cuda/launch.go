@@ -3,7 +3,6 @@
 package cuda
 
 /*
-#cgo noescape driver_launch
 #include "driver.h"
 */
 import "C"
@@ -13,8 +12,6 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
-
-	"github.com/primer-lm/primer/kernels"
 )
 
 // function is a kernel of a loaded module.
@@ -49,8 +46,10 @@ func (b *Backend) launchKernel(op, kernel string, grid dims, threads, shared int
 			return
 		}
 	}
+	// The struct stands on the caller's stack, and has to stay there: a pointer to it for C would move it to the heap.
+	copy(b.staging.args(int(size)), unsafe.Slice((*byte)(args), size))
 	r := C.driver_launch(b.queue(), C.uintptr_t(f.handle), C.uint(grid.x), C.uint(grid.y), C.uint(grid.z), C.uint(threads),
-		C.uint(shared), args, C.size_t(size))
+		C.uint(shared), C.uintptr_t(b.staging.host+argsAt), C.size_t(size))
 	if r != 0 {
 		b.stick(op, fmt.Errorf("launching %s, %v blocks of %d threads with %d bytes of shared memory: %w", kernel, grid, threads, shared, driverError(r)))
 	}
@@ -97,7 +96,7 @@ func (b *Backend) load(images []image) error {
 	for _, i := range images {
 		m, err := cu.LoadData(string(i.cubin))
 		if err != nil {
-			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kernels.ErrDevice, i.source, b.arch(), err)
+			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kindOf(err), i.source, b.arch(), err)
 		}
 		b.modules = append(b.modules, m)
 	}
