@@ -14,8 +14,8 @@ CGO_PACKAGES = $(shell $(GO) list -f '{{if .CgoFiles}}{{.ImportPath}}{{end}}' ./
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## check the tools, install or name what is missing, build the tokenizer's library (once)
-	@$(GO) run ./cmd/setup
+setup: ## check the tools, install or name what is missing, build the tokenizer's library (once); CUDA=1: what tag cuda needs too
+	@$(GO) run ./cmd/setup $(if $(filter 1,$(CUDA)),-cuda)
 
 quickstart: setup ## the whole method on the sample, in about five minutes: make quickstart SEED=n
 	$(GO) run ./cmd/quickstart --seed $(SEED)
@@ -76,7 +76,7 @@ fmt: ## format the Go code
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')
 
 clean: ## remove what was built and run here, the library in the user's cache stays
-	rm -rf tokenizer/lib $(VENV) bin runs
+	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
 
 .PHONY: help setup quickstart quickstart-seeds test test-all test-slow test-race test-asan tsan test-python \
 	bench-peers peers lint fmt clean

@@ -77,7 +77,7 @@ func skipFolder(p, rel string) error {
 	if rel == "." {
 		return nil
 	}
-	if strings.HasPrefix(name, ".") || rel == "runs" || rel == "bin" || rel == "tokenizer/lib" {
+	if strings.HasPrefix(name, ".") || rel == "runs" || rel == "bin" || rel == "tokenizer/lib" || rel == "kernels/cuda/lib" {
 		return fs.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {

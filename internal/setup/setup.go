@@ -45,8 +45,10 @@ func Main(ctx context.Context, args []string, out, log io.Writer) int {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	flags.SetOutput(log)
 	need := flags.String("for", "build", "what to prepare for: build, test (make test-all) or bench (make bench-peers)")
+	cuda := flags.Bool("cuda", false, "prepare for tag cuda too: fetch cuda.h, NVRTC and ptxas into kernels/cuda/lib and build the library there;\n"+
+		"prints one `go env -w` line to run")
 	flags.Usage = func() {
-		fmt.Fprint(log, "usage: go run github.com/primer-lm/primer/cmd/setup [-for build|test|bench]\n\n"+
+		fmt.Fprint(log, "usage: go run github.com/primer-lm/primer/cmd/setup [-for build|test|bench] [-cuda]\n\n"+
 			"Checks for the tools Primer needs and builds the tokenizer's library once.\n"+
 			"Inside a clone of Primer nothing more is to do. In another module it prints one\n"+
 			"`go env -w` line to run, after which that module builds:\n\n"+
@@ -66,14 +68,14 @@ func Main(ctx context.Context, args []string, out, log io.Writer) int {
 		return exitUsage
 	}
 	e := env{dir: ".", out: out, log: log}
-	if err := e.run(ctx, *need); err != nil {
+	if err := e.run(ctx, *need, *cuda); err != nil {
 		fmt.Fprintf(log, "setup: %v\n", err)
 		return exitFailure
 	}
 	return exitDone
 }
 
-func (e env) run(ctx context.Context, need string) error {
+func (e env) run(ctx context.Context, need string, cuda bool) error {
 	tools := buildTools
 	if need != "build" {
 		tools = slices.Concat(tools, testTools)
@@ -93,9 +95,14 @@ func (e env) run(ctx context.Context, need string) error {
 		return err
 	}
 	if root != "" {
-		return e.setupTree(ctx, want, filepath.Join(root, "tokenizer", "lib"))
+		err = e.setupTree(ctx, want, filepath.Join(root, "tokenizer", "lib"))
+	} else {
+		err = e.setupOutside(ctx, want)
 	}
-	return e.setupOutside(ctx, want)
+	if err != nil || !cuda {
+		return err
+	}
+	return e.setupCUDA(ctx, root)
 }
 
 // setupTree puts the library into lib, the folder that tokenizer's cgo line names.

@@ -26,8 +26,9 @@ var buildTools = []tool{
 }
 
 // testTools are what the checks take on top, and benchTools what building llama.cpp for the
-// benchmarks takes on top of those.
+// benchmarks takes on top of those. cudaTools are what -cuda takes.
 var (
+	cudaTools = []tool{{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv}}
 	testTools = []tool{
 		{name: "make", packages: []string{"make"}, check: runs("make", "--version")},
 		{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv},
@@ -107,20 +108,24 @@ func missing(ctx context.Context, tools []tool) (packages []string, problems []e
 // checkCC compiles and links an empty program: a compiler without the C library's headers is there
 // by name only. CC is honoured, as cgo does.
 func checkCC(ctx context.Context) error {
-	compiler := strings.Fields(os.Getenv("CC"))
-	if len(compiler) == 0 {
-		if _, err := exec.LookPath("gcc"); err == nil {
-			compiler = []string{"gcc"} // cgo's own default
-		} else {
-			compiler = []string{"cc"}
-		}
-	}
-	cmd := exec.CommandContext(ctx, compiler[0], append(compiler[1:], "-x", "c", "-o", os.DevNull, "-", "-lm")...)
+	cc := compiler()
+	cmd := exec.CommandContext(ctx, cc[0], append(cc[1:], "-x", "c", "-o", os.DevNull, "-", "-lm")...)
 	cmd.Stdin = strings.NewReader("#include <stdlib.h>\n#include <math.h>\nint main(void) { return 0; }\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("no working C compiler (%s): %w %s", compiler[0], err, firstLine(out))
+		return fmt.Errorf("no working C compiler (%s): %w %s", cc[0], err, firstLine(out))
 	}
 	return nil
+}
+
+// compiler is the C compiler that cgo takes, with its flags.
+func compiler() []string {
+	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
+		return cc
+	}
+	if _, err := exec.LookPath("gcc"); err == nil {
+		return []string{"gcc"} // cgo's own default
+	}
+	return []string{"cc"}
 }
 
 func checkCargo(ctx context.Context) error {

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"sync"
 
+	"gorgonia.org/cu"
+
 	"github.com/primer-lm/primer/kernels"
 )
 
@@ -23,17 +25,29 @@ const Built = true
 
 // Backend is one GPU with its queue, which is one stream.
 type Backend struct {
-	device          int
+	gpu
 	multiprocessors int     // of the GPU; what grids that loop are sized by
 	failures        uintptr // device address of the struct failure that kernels report to
 	sums            uintptr // device address of sumBytes for the parts of a sum
 
-	issue  sync.Mutex // held for the time of a call that issues
-	sticky error      // first failure of a call since the last Sync; under issue
+	issue     sync.Mutex // held for the time of a call that issues; guards what follows
+	context   cu.CUContext
+	stream    cu.Stream
+	retained  bool
+	streaming bool
+	capturing bool
+	sticky    error // first failure of a call since the last Sync
+
+	modules   []cu.Module
+	functions map[string]*function
+	pool      uintptr
+	staging   staging
+	memory    memory
+	products  products
 }
 
 // Name is "cuda:0" and so on.
-func (b *Backend) Name() string { return fmt.Sprintf("cuda:%d", b.device) }
+func (b *Backend) Name() string { return fmt.Sprintf("cuda:%d", b.ordinal) }
 
 // dims is the number of blocks of a grid.
 type dims struct{ x, y, z int }

@@ -1,0 +1,155 @@
+//go:build cuda
+
+package cuda
+
+/*
+#include "driver.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"gorgonia.org/cu"
+
+	"github.com/primer-lm/primer/kernels"
+)
+
+// memory keeps the account of what is allocated. The driver's pool keeps what is freed for the next allocation; the account
+// counts what is in use.
+type memory struct {
+	mu    sync.Mutex
+	live  map[*kernels.Memory]bool
+	usage kernels.Usage
+}
+
+func (m *memory) add(mem *kernels.Memory) *kernels.Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.live[mem] = true
+	m.usage.Now[mem.Kind] += mem.Size
+	m.usage.Peak[mem.Kind] = max(m.usage.Peak[mem.Kind], m.usage.Now[mem.Kind])
+	return mem
+}
+
+func (m *memory) remove(mem *kernels.Memory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.live[mem] {
+		panic("cuda: Free of memory that is not allocated here")
+	}
+	delete(m.live, mem)
+	m.usage.Now[mem.Kind] -= mem.Size
+}
+
+// Alloc returns zeroed memory of the GPU, 256-byte aligned.
+func (b *Backend) Alloc(kind kernels.MemoryKind, bytes int64) (*kernels.Memory, error) {
+	if bytes < 0 {
+		panic("cuda: Alloc of a negative size")
+	}
+	b.issue.Lock()
+	defer b.issue.Unlock()
+	address, err := b.deviceAlloc(bytes)
+	if err != nil {
+		return nil, b.allocError(kind, bytes, err)
+	}
+	return b.memory.add(&kernels.Memory{Addr: address, Size: bytes, Kind: kind}), nil
+}
+
+// deviceAlloc allocates from the pool and zeroes, both in the stream's order. When the pool's pieces do not fit, it gives back
+// what nobody uses and tries once more. The caller has the issue lock.
+func (b *Backend) deviceAlloc(bytes int64) (uintptr, error) {
+	if b.capturing {
+		return 0, errors.New("memory cannot be allocated while operations are captured")
+	}
+	if bytes > b.bytes {
+		return 0, &cudaError{cudaOutOfMemory, fmt.Sprintf("the GPU has %d bytes in all", b.bytes)}
+	}
+	size := C.size_t(max(bytes, 1))
+	var address C.uintptr_t
+	err := driverError(C.driver_alloc(b.queue(), C.uintptr_t(b.pool), size, &address))
+	if isOutOfMemory(err) {
+		if err := driverError(C.driver_pool_trim(b.queue(), C.uintptr_t(b.pool))); err != nil {
+			return 0, err
+		}
+		err = driverError(C.driver_alloc(b.queue(), C.uintptr_t(b.pool), size, &address))
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := driverError(C.driver_zero(b.queue(), address, size)); err != nil {
+		return 0, errors.Join(err, b.deviceFree(uintptr(address)))
+	}
+	return uintptr(address), nil
+}
+
+func (b *Backend) deviceFree(address uintptr) error {
+	return driverError(C.driver_free(b.queue(), C.uintptr_t(address)))
+}
+
+// allocError names bytes and kind, and what the GPU has left.
+func (b *Backend) allocError(kind kernels.MemoryKind, bytes int64, err error) error {
+	if !isOutOfMemory(err) {
+		return fmt.Errorf("%w: %s: allocating %d bytes of %v: %w", kernels.ErrDevice, b.Name(), bytes, kind, err)
+	}
+	var free, total int64
+	if e := b.inContext(func() (e error) { free, total, e = cu.MemInfo(); return e }); e != nil {
+		return fmt.Errorf("%w: %s: %d bytes of %v: %w", kernels.ErrOutOfMemory, b.Name(), bytes, kind, err)
+	}
+	return fmt.Errorf("%w: %s: %d bytes of %v: %d of %d bytes are free: %w", kernels.ErrOutOfMemory, b.Name(), bytes, kind, free, total, err)
+}
+
+// Free gives memory back once everything issued before has run.
+func (b *Backend) Free(mem *kernels.Memory) {
+	if mem == nil {
+		return
+	}
+	b.memory.remove(mem)
+	b.issue.Lock()
+	defer b.issue.Unlock()
+	if b.capturing {
+		b.stick("free", errors.New("memory cannot be freed while operations are captured: the graph would free it at every launch"))
+		return
+	}
+	if err := b.deviceFree(mem.Addr); err != nil {
+		b.stick("free", err)
+	}
+}
+
+// freeAll frees what nobody freed; at the end.
+func (b *Backend) freeAll() error {
+	b.memory.mu.Lock()
+	defer b.memory.mu.Unlock()
+	var problems []error
+	for mem := range b.memory.live {
+		problems = append(problems, b.deviceFree(mem.Addr))
+	}
+	clear(b.memory.live)
+	b.memory.usage.Now = [kernels.NumMemoryKinds]int64{}
+	if b.failures != 0 {
+		problems = append(problems, b.deviceFree(b.failures))
+		b.failures = 0
+	}
+	return errors.Join(problems...)
+}
+
+// Map copies host bytes to the GPU: reading them in place would pass every product through the bus.
+func (b *Backend) Map(kind kernels.MemoryKind, host []byte) (*kernels.Memory, error) {
+	mem, err := b.Alloc(kind, int64(len(host)))
+	if err != nil {
+		return nil, err
+	}
+	if len(host) > 0 {
+		b.Write(kernels.NewTensor(mem, 0, kernels.U8, int64(len(host))), host)
+	}
+	return mem, nil
+}
+
+// Usage reports memory by kind.
+func (b *Backend) Usage() kernels.Usage {
+	b.memory.mu.Lock()
+	defer b.memory.mu.Unlock()
+	return b.memory.usage
+}
