@@ -47,7 +47,7 @@ func (b *Backend) failureOf(raw []byte) error {
 		return fmt.Errorf("%w: %s: a kernel reports the unknown failure %d (row %d, value %d)", kernels.ErrDevice, b.Name(), code, row, value)
 	}
 	if code == failSampleRow {
-		return fmt.Errorf("%w: %s: "+text, kernels.ErrDevice, b.Name(), row)
+		return fmt.Errorf("%w: %s: %s", kernels.ErrDevice, b.Name(), fmt.Sprintf(text, row))
 	}
 	return fmt.Errorf("%w: %s: %s", kernels.ErrDevice, b.Name(), fmt.Sprintf(text, row, value))
 }

@@ -74,10 +74,11 @@ func (b *Backend) startStream() (err error) {
 	return b.staging.start(b)
 }
 
-// startMemory allocates what kernels report failures to.
+// startMemory allocates what kernels report failures to, and behind it what sums keep their parts in.
 func (b *Backend) startMemory() error {
-	address, err := b.deviceAlloc(failureBytes)
-	b.failures = address
+	const aligned = 256
+	address, err := b.deviceAlloc(aligned + sumBytes)
+	b.failures, b.sums = address, address+aligned
 	return err
 }
 
