@@ -18,14 +18,14 @@ type scoring struct {
 	dev *Backend
 }
 
-// openScoring has three multiprocessors, so that AdamW's blocks loop.
+// openScoring has one multiprocessor, so that AdamW's blocks loop.
 func openScoring() (kernels.Backend, error) {
 	b := ref.Open(ref.Options{Ordered: true})
 	mem, err := b.Alloc(kernels.MemWorkspace, sumBytes+failureBytes)
 	if err != nil {
 		return nil, err
 	}
-	return &scoring{b, &Backend{multiprocessors: 3, sums: mem.Addr, failures: mem.Addr + sumBytes}}, nil
+	return &scoring{b, &Backend{multiprocessors: 1, sums: mem.Addr, failures: mem.Addr + sumBytes}}, nil
 }
 
 func (o *scoring) report() []byte {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/ref"
 )
 
 func normal(n int64, seed uint64) []float32 {
@@ -78,7 +79,7 @@ func TestSumAtOddAddresses(t *testing.T) {
 
 // AdamW writes the same bits at odd addresses, where it moves element by element.
 func TestAdamWAtOddAddresses(t *testing.T) {
-	const n = 20 * kernels.Block // more blocks than run at once
+	const n = (2*adamwBlocks + 3) * kernels.Block // blocks of the grid take two or three
 	for _, moments := range []kernels.DType{kernels.F32, kernels.BF16} {
 		var want []byte
 		for _, odd := range []int64{0, 1} {
@@ -95,6 +96,12 @@ func TestAdamWAtOddAddresses(t *testing.T) {
 			var got []byte
 			for _, x := range []kernels.Tensor{a.Master, a.Shadow, a.M, a.V} {
 				got = append(got, x.HostBytes()...)
+			}
+			before := normal(n, 3)
+			for i, w := range a.Master.HostF32() {
+				if w == before[i] || a.Shadow.HostU16()[i] != ref.Float64ToBF16(float64(w)) {
+					t.Fatalf("moments %v: element %d was not updated", moments, i)
+				}
 			}
 			if odd == 0 {
 				want = got
