@@ -26,7 +26,8 @@ const (
 // bias[o], else +0. F32 products: acc = fma(x[n,i], w[o,i], acc), i ascending. BF16 products (Type of the weight, or Math):
 // x is rounded to BF16 (nearest even) where it is F32, and for each pair (2j, 2j+1): acc = fma(x[2j+1], w[2j+1], acc), then
 // acc = fma(x[2j], w[2j], acc), with denormal inputs and results taken as zero; an odd last i is paired with zeros. A BF16 y
-// is rounded once at the end. The number of rows, of threads and the tile never show in the bits.
+// is rounded once at the end. The number of rows, of threads and the tile never show in the bits. A backend whose products a
+// vendor's library makes (CUDA) owes the values to within rounding, not the order.
 type LinearArgs struct {
 	Y          Tensor // [N,O] F32 or BF16
 	X          Tensor // [N,I] F32 or BF16

@@ -240,6 +240,8 @@ const kernel *find(const std::string &name) {
 	return nullptr;
 }
 
+const kernel *all() { return kernels; }
+
 void seed(u64 value) { base_seed = value, launches = 0; }
 u64 random_bits() { // xorshift64*
 	state ^= state >> 12, state ^= state << 25, state ^= state >> 27;

@@ -1,7 +1,7 @@
 //go:build cuda && emulator
 
-// Every .cu of the folder, each in a namespace of its own. cgo does not track .cu and .cuh: they are embedded (emulate_sources.go),
-// which makes them inputs of the package's build, so that a change is compiled.
+// Every .cu of the folder, each in a namespace of its own, as each is a program of its own to NVRTC. cgo does not track .cu and
+// .cuh: they are embedded (emulate.go), which makes them inputs of the package's build, so that a change is compiled.
 
 #include "prims.cuh"
 
@@ -19,82 +19,110 @@ primer_shared_end:
 	.text
 )");
 
-// What several of them include comes first: its guard would leave it in the namespace of one.
-#if __has_include("logsum.cuh")
-#include "logsum.cuh"
-#endif
-#if __has_include("packets.cuh")
-#include "packets.cuh"
-#endif
-#if __has_include("select.cuh")
-#include "select.cuh"
-#endif
+// A function of the same name in a namespace would hide these; so it becomes one more overload.
+#define PRIMS                                                                                                                  \
+	using ::atomic_add;                                                                                                        \
+	using ::f32_of;                                                                                                            \
+	using ::fma_rn;                                                                                                            \
+	using ::shuffle;                                                                                                           \
+	using ::shuffle_up;                                                                                                        \
+	using ::shuffle_xor;                                                                                                       \
+	using ::store_as;                                                                                                          \
+	using ::warp_max;                                                                                                          \
+	using ::warp_sum;
 
-#if __has_include("attention.cu")
+#include "emulate_again.h"
 namespace attention_cu {
+PRIMS
 #include "attention.cu"
 }
-#endif
-#if __has_include("copy.cu")
+
+#include "emulate_again.h"
+namespace attention_backward_cu {
+PRIMS
+#include "attention_backward.cu"
+}
+
+#include "emulate_again.h"
+namespace attention_plain_cu {
+PRIMS
+#include "attention_plain.cu"
+}
+
+#include "emulate_again.h"
 namespace copy_cu {
+PRIMS
 #include "copy.cu"
 }
-#endif
-#if __has_include("crossentropy.cu")
+
+#include "emulate_again.h"
 namespace crossentropy_cu {
+PRIMS
 #include "crossentropy.cu"
 }
-#endif
-#if __has_include("dropout.cu")
+
+#include "emulate_again.h"
 namespace dropout_cu {
+PRIMS
 #include "dropout.cu"
 }
-#endif
-#if __has_include("embed.cu")
+
+#include "emulate_again.h"
 namespace embed_cu {
+PRIMS
 #include "embed.cu"
 }
-#endif
-#if __has_include("glu.cu")
+
+#include "emulate_again.h"
 namespace glu_cu {
+PRIMS
 #include "glu.cu"
 }
-#endif
-#if __has_include("linear.cu")
+
+#include "emulate_again.h"
 namespace linear_cu {
+PRIMS
 #include "linear.cu"
 }
-#endif
-#if __has_include("optimizer.cu")
+
+#include "emulate_again.h"
 namespace optimizer_cu {
+PRIMS
 #include "optimizer.cu"
 }
-#endif
-#if __has_include("paged.cu")
+
+#include "emulate_again.h"
 namespace paged_cu {
+PRIMS
 #include "paged.cu"
 }
-#endif
-#if __has_include("rmsnorm.cu")
+
+#include "emulate_again.h"
 namespace rmsnorm_cu {
+PRIMS
 #include "rmsnorm.cu"
 }
-#endif
-#if __has_include("rope.cu")
+
+#include "emulate_again.h"
 namespace rope_cu {
+PRIMS
 #include "rope.cu"
 }
-#endif
-#if __has_include("sample.cu")
+
+#include "emulate_again.h"
 namespace sample_cu {
+PRIMS
 #include "sample.cu"
 }
-#endif
-#if __has_include("sum.cu")
+
+#include "emulate_again.h"
 namespace sum_cu {
+PRIMS
 #include "sum.cu"
 }
-#endif
-namespace planted {
+
+#include "emulate_again.h"
+namespace planted_cu {
+PRIMS
 #include "testdata/planted.cu"
 }

@@ -32,6 +32,7 @@ struct fiber_thread : thread {
 
 // Launch runs the kernel to its end. False: it failed, and what holds the reason.
 HIDDEN const kernel *find(const std::string &name);
+HIDDEN const kernel *all(); // the first; next leads on
 HIDDEN bool launch(const kernel *k, dims grid, dims threads, size_t shared, const void *args, std::string *what);
 // checked_launch refuses what no device takes, and arguments of another size than the struct of the kernel; one at a time.
 HIDDEN bool checked_launch(const kernel *k, dims grid, dims threads, size_t shared, const void *args, size_t args_size, std::string *what);

@@ -143,22 +143,33 @@ func TestEmulatorRefusesLaunches(t *testing.T) {
 	}
 }
 
-// Every source of the folder is embedded, and included by emulate_kernels.cpp.
+// Every source of the folder is embedded, and in the emulator: a .cu is included by emulate_kernels.cpp, the guard of a .cuh is
+// opened again by emulate_again.h.
 func TestEverySourceIsEmulated(t *testing.T) {
-	includes, err := os.ReadFile("emulate_kernels.cpp")
-	if err != nil {
-		t.Fatal(err)
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
 	}
+	includes, guards := read("emulate_kernels.cpp"), read("emulate_again.h")
 	sources, err := filepath.Glob("*.cu*")
 	if err != nil || len(sources) == 0 {
 		t.Fatal("no sources", err)
 	}
 	for _, source := range sources {
-		if !strings.Contains(string(includes), `#include "`+source+`"`) {
-			t.Errorf("emulate_kernels.cpp does not include %s", source)
-		}
 		if _, err := fs.Stat(emulated, source); err != nil {
 			t.Errorf("%s is not embedded: a change would not be compiled: %v", source, err)
+		}
+		name, header := strings.CutSuffix(source, ".cuh")
+		if header && name != "prims" {
+			guard := "PRIMER_" + strings.ToUpper(name)
+			if !strings.Contains(read(source), "#ifndef "+guard+"\n") || !strings.Contains(guards, "#undef "+guard+"\n") {
+				t.Errorf("%s: its guard has to be %s, and emulate_again.h to undefine it", source, guard)
+			}
+		} else if !strings.Contains(includes, `#include "`+source+`"`) {
+			t.Errorf("emulate_kernels.cpp does not include %s", source)
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	failSampleRow          = 5
 	failEmbedBackwardToken = 6
 	failPagedTable         = 7
+	failDocuments          = 8
 )
 
 // failureTexts say which op failed and how; %[1]d is the row, %[2]d the value.
@@ -30,6 +31,7 @@ var failureTexts = map[int32]string{
 	failSampleRow:          "sample: row %[1]d has a NaN or +Inf, or no finite logit",
 	failEmbedBackwardToken: "embed_backward: row %[1]d: token %[2]d outside the table",
 	failPagedTable:         "paged_attention: sequence %[1]d: rows, length or a page (%[2]d) do not fit the cache",
+	failDocuments:          "attention: document %[1]d: cumulative lengths do not rise from 0 to the rows of the batch (%[2]d)",
 }
 
 // failureBytes is the size of struct failure: code int32, pad, row int64, value int64.

@@ -1,0 +1,187 @@
+#include "attention.cuh"
+
+// delta is Σ dout·out of every row and head: eight lanes each, 8 elements a step.
+template <class T> DEVICE void attention_delta(const attention_backward_args &a) {
+	const i64 at = (i64)blockIdx.x * (256 / 8) + threadIdx.x / 8, dim = a.f.dim;
+	if (at - threadIdx.x % WARP / 8 >= a.f.rows * a.f.heads) return; // a warp as a whole
+	const bool real = at < a.f.rows * a.f.heads;
+	const T *x = (const T *)a.dout + (real ? at : 0) * dim, *y = (const T *)a.f.out + (real ? at : 0) * dim;
+	float sum = 0;
+	for (i64 c = threadIdx.x % 8 * 8; c < dim; c += 64)
+		for (i64 i = c; i < dim && i < c + 8; i++) sum += f32_of(x[i]) * f32_of(y[i]);
+	for (int lanes = 1; lanes < 8; lanes *= 2) sum += shuffle_xor(sum, lanes);
+	if (real && threadIdx.x % 8 == 0) a.delta[at % a.f.heads * a.f.rows + at / a.f.heads] = sum;
+}
+
+// to_gradients turns p and dp into ds = p·(drop'(dp) − delta) in dp; p is 0 and stays out where the mask says so.
+template <int MB, int NB> DEVICE void drop_gradients(float (&dp)[MB][NB][4], const kept_bits<MB> &bits, float keep) {
+	UNROLL for (int m = 0; m < MB; m++)
+		UNROLL for (int n = 0; n < NB; n++)
+			UNROLL for (int i = 0; i < 4; i++) dp[m][n][i] = kept(bits, m, n, i) ? dp[m][n][i] * keep : 0;
+}
+
+// Rows of a block: WARPS warps of 16·MB keys each, against tiles of 8·NB queries of every head of the group. Of a key's D columns
+// of dk and dv a block sums DA.
+template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void attention_backward_keys(const attention_backward_args &b) {
+	constexpr int THREADS = 32 * WARPS, ROWS = 16 * MB * WARPS, QUERIES = 8 * NB, PARTS = D / DA, STAGE = 2 * QUERIES * D;
+	const attention_args &a = b.f;
+	const int part = blockIdx.x % PARTS, g = blockIdx.x / PARTS % a.kv_heads, group = a.heads / a.kv_heads;
+	const document doc = find_document<ROWS>(a, blockIdx.x / PARTS / a.kv_heads);
+	if (doc.length == 0 || part * DA >= a.dim) return;
+	bf16 *keys = (bf16 *)dynamic_shared(), *values = keys + ROWS * D, *stages = values + ROWS * D;
+	float *lse = (float *)(stages + 2 * STAGE); // [2][2][QUERIES] log-sum-exp to base 2, and delta
+	const i64 stride = (i64)(a.heads + 2 * a.kv_heads) * a.dim, out_stride = (i64)a.heads * a.dim;
+	const bf16 *rows = (const bf16 *)a.qkv + doc.start * stride;
+	const i64 k = (i64)(a.heads + g) * a.dim, v = k + (i64)a.kv_heads * a.dim;
+	const bf16 *dout = (const bf16 *)b.dout + doc.start * out_stride;
+	const i64 last = (i64)doc.first + ROWS - 1 + a.window; // the first query that sees no key of the block
+	const int end = last < doc.length ? (int)last : doc.length;
+
+	// begin starts the copy of a tile of queries; their statistics go through a register of their threads.
+	const auto begin = [&](int stage, int head, int q0) {
+		bf16 *to = stages + stage * STAGE;
+		load_tile<QUERIES, D, THREADS>(to, rows + (i64)head * a.dim, stride, q0, doc.length, a.dim);
+		load_tile<QUERIES, D, THREADS>(to + QUERIES * D, dout + (i64)head * a.dim, out_stride, q0, doc.length, a.dim);
+		cp_commit();
+	};
+	const auto statistic = [&](int head, int q0) {
+		const int query = q0 + threadIdx.x % QUERIES;
+		const i64 at = head * a.rows + doc.start + query;
+		if (threadIdx.x < QUERIES) return query < doc.length ? a.lse[at] * LOG2_E : PLUS_INFINITY; // past the end: p = 0
+		return threadIdx.x < 2 * QUERIES && query < doc.length ? b.delta[at] : 0.0f;
+	};
+	load_tile<ROWS, D, THREADS>(keys, rows + k, stride, doc.first, doc.length, a.dim);
+	load_tile<ROWS, D, THREADS>(values, rows + v, stride, doc.first, doc.length, a.dim);
+	int head = g * group, q0 = doc.first;
+	begin(0, head, q0);
+	float next = statistic(head, q0);
+
+	const int lane = threadIdx.x % WARP, t = lane % 4, row0 = threadIdx.x / WARP * 16 * MB;
+	const float scale = a.scale * LOG2_E;
+	float dk[MB][DA / 8][4] = {}, dv[MB][DA / 8][4] = {};
+	for (int stage = 0; head < (g + 1) * group; stage ^= 1) {
+		float *stats = lse + stage * 2 * QUERIES;
+		if (threadIdx.x < 2 * QUERIES) stats[threadIdx.x] = next;
+		cp_wait<0>();
+		__syncthreads(); // this stage is there, and the other one is read
+		const int now_head = head, now = q0;
+		q0 += QUERIES;
+		if (q0 >= end) q0 = doc.first, head++;
+		if (head < (g + 1) * group) {
+			begin(stage ^ 1, head, q0);
+			next = statistic(head, q0);
+		}
+		const bf16 *queries = stages + stage * STAGE, *gradients = queries + QUERIES * D;
+		const mask may = {doc.first + row0 - now, 0, a.window - 1};
+		if (!allows_any(may, 16 * MB, QUERIES)) continue;
+		const bool whole = allows_all(may, 16 * MB, QUERIES);
+		float p[MB][NB][4], ds[MB][NB][4];
+		scores<D, MB, NB>(p, keys, row0, queries);
+		UNROLL for (int m = 0; m < MB; m++)
+			UNROLL for (int n = 0; n < NB; n++)
+				UNROLL for (int e = 0; e < 4; e++) p[m][n][e] = exp2_fast(fma_rn(p[m][n][e], scale, -stats[8 * n + 2 * t + e % 2]));
+		if (!whole) fill_masked(p, may, 0);
+		kept_bits<MB> bits;
+		weights<MB, NB> w;
+		if (DROP) {
+			kept_by_key<MB, NB>(bits, open_dropout(a, now_head, doc.index), now, doc.first + row0);
+			pack_kept(w, p, bits);
+		} else {
+			pack_weights(w, p);
+		}
+		add_weighted<D, DA, MB, NB>(dv, w, gradients, part * DA / 8, may, whole);
+		scores<D, MB, NB>(ds, values, row0, gradients);
+		if (DROP) drop_gradients(ds, bits, a.keep);
+		UNROLL for (int m = 0; m < MB; m++)
+			UNROLL for (int n = 0; n < NB; n++)
+				UNROLL for (int e = 0; e < 4; e++) ds[m][n][e] = p[m][n][e] * (ds[m][n][e] - stats[QUERIES + 8 * n + 2 * t + e % 2]);
+		if (!whole) fill_masked(ds, may, 0);
+		pack_weights(w, ds);
+		add_weighted<D, DA, MB, NB>(dk, w, queries, part * DA / 8, may, whole);
+	}
+	bf16 *to = (bf16 *)b.dqkv + doc.start * stride + part * DA;
+	float of_k[MB][2], of_v[MB][2];
+	UNROLL for (int i = 0; i < 2 * MB; i++) of_k[i / 2][i % 2] = a.scale, of_v[i / 2][i % 2] = a.keep;
+	store_rows<DA>(to + k, stride, doc.first + row0, doc.length, a.dim - part * DA, dk, of_k);
+	store_rows<DA>(to + v, stride, doc.first + row0, doc.length, a.dim - part * DA, dv, of_v);
+}
+
+// Rows of a block: 4 warps of 16·MB queries each, against tiles of 8·NB keys.
+template <int D, int MB, int NB, bool DROP> DEVICE void attention_backward_queries(const attention_backward_args &b) {
+	constexpr int THREADS = 128, ROWS = 64 * MB, KEYS = 8 * NB, STAGE = 2 * KEYS * D;
+	const attention_args &a = b.f;
+	const int head = blockIdx.x % a.heads;
+	const document doc = find_document<ROWS>(a, a.tiles - 1 - blockIdx.x / a.heads);
+	if (doc.length == 0) return;
+	bf16 *queries = (bf16 *)dynamic_shared(), *gradients = queries + ROWS * D, *stages = gradients + ROWS * D;
+	const i64 stride = (i64)(a.heads + 2 * a.kv_heads) * a.dim, out_stride = (i64)a.heads * a.dim, column = (i64)head * a.dim;
+	const bf16 *rows = (const bf16 *)a.qkv + doc.start * stride;
+	const bf16 *k = rows + (i64)(a.heads + head / (a.heads / a.kv_heads)) * a.dim, *v = k + (i64)a.kv_heads * a.dim;
+	const int end = doc.length < doc.first + ROWS ? doc.length : doc.first + ROWS;
+	int j0 = doc.first - a.window + 1;
+	j0 = j0 < 0 ? 0 : j0 / KEYS * KEYS;
+	const auto begin = [&](int stage, int j) {
+		load_tile<KEYS, D, THREADS>(stages + stage * STAGE, k, stride, j, doc.length, a.dim);
+		load_tile<KEYS, D, THREADS>(stages + stage * STAGE + KEYS * D, v, stride, j, doc.length, a.dim);
+		cp_commit();
+	};
+	load_tile<ROWS, D, THREADS>(queries, rows + column, stride, doc.first, doc.length, a.dim);
+	load_tile<ROWS, D, THREADS>(gradients, (const bf16 *)b.dout + doc.start * out_stride + column, out_stride, doc.first, doc.length, a.dim);
+	begin(0, j0);
+
+	const int row0 = threadIdx.x / WARP * 16 * MB, q0 = doc.first + row0;
+	const float scale = a.scale * LOG2_E;
+	float lse[MB][2], delta[MB][2], dq[MB][D / 8][4] = {};
+	UNROLL for (int i = 0; i < 2 * MB; i++) {
+		const int row = q0 + 8 * i + threadIdx.x % WARP / 4;
+		const i64 at = head * a.rows + doc.start + row;
+		lse[i / 2][i % 2] = row < doc.length ? a.lse[at] * LOG2_E : PLUS_INFINITY;
+		delta[i / 2][i % 2] = row < doc.length ? b.delta[at] : 0;
+	}
+	const dropout drop = DROP ? open_dropout(a, head, doc.index) : dropout{};
+	for (int stage = 0; j0 < end; j0 += KEYS, stage ^= 1) {
+		cp_wait<0>();
+		__syncthreads(); // this stage is there, and the other one is read
+		if (j0 + KEYS < end) begin(stage ^ 1, j0 + KEYS);
+		const bf16 *keys = stages + stage * STAGE, *values = keys + KEYS * D;
+		const mask may = {q0 - j0, a.window - 1, 0};
+		if (!allows_any(may, 16 * MB, KEYS)) continue;
+		const bool whole = allows_all(may, 16 * MB, KEYS);
+		float p[MB][NB][4], ds[MB][NB][4];
+		scores<D, MB, NB>(ds, gradients, row0, values);
+		if (DROP) {
+			kept_bits<MB> bits;
+			kept_by_query<MB, NB>(bits, drop, q0, j0);
+			drop_gradients(ds, bits, a.keep);
+		}
+		scores<D, MB, NB>(p, queries, row0, keys);
+		UNROLL for (int m = 0; m < MB; m++)
+			UNROLL for (int n = 0; n < NB; n++)
+				UNROLL for (int i = 0; i < 4; i++)
+					ds[m][n][i] = exp2_fast(fma_rn(p[m][n][i], scale, -lse[m][i / 2])) * (ds[m][n][i] - delta[m][i / 2]);
+		if (!whole) fill_masked(ds, may, 0);
+		weights<MB, NB> w;
+		pack_weights(w, ds);
+		add_weighted<D, D, MB, NB>(dq, w, keys, 0, may, whole);
+	}
+	float f[MB][2];
+	UNROLL for (int i = 0; i < 2 * MB; i++) f[i / 2][i % 2] = a.scale;
+	store_rows<D>((bf16 *)b.dqkv + doc.start * stride + column, stride, q0, doc.length, a.dim, dq, f);
+}
+
+KERNEL(attention_backward_delta_bf16, attention_backward_args, 256, 4) { attention_delta<bf16>(a); }
+KERNEL(attention_backward_delta_f32, attention_backward_args, 256, 4) { attention_delta<float>(a); }
+
+KERNEL(attention_backward_keys_d64_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, false>(a); }
+KERNEL(attention_backward_keys_d64_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, true>(a); }
+KERNEL(attention_backward_keys_d128_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, false>(a); }
+KERNEL(attention_backward_keys_d128_dropout_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, true>(a); }
+KERNEL(attention_backward_keys_d256_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, false>(a); }
+KERNEL(attention_backward_keys_d256_dropout_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, true>(a); }
+
+KERNEL(attention_backward_queries_d64_bf16, attention_backward_args, 128, 2) { attention_backward_queries<64, 2, 4, false>(a); }
+KERNEL(attention_backward_queries_d64_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_queries<64, 2, 4, true>(a); }
+KERNEL(attention_backward_queries_d128_bf16, attention_backward_args, 128, 2) { attention_backward_queries<128, 2, 4, false>(a); }
+KERNEL(attention_backward_queries_d128_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_queries<128, 2, 4, true>(a); }
+KERNEL(attention_backward_queries_d256_bf16, attention_backward_args, 128, 1) { attention_backward_queries<256, 1, 4, false>(a); }
+KERNEL(attention_backward_queries_d256_dropout_bf16, attention_backward_args, 128, 1) { attention_backward_queries<256, 1, 4, true>(a); }

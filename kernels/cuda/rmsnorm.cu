@@ -1,0 +1,271 @@
+// RMSNorm, fused with the residual add, and its gradient.
+//
+//	X, Residual, Sum, Out, DOut, DResidual, S, DX [N,C]; W, DW [C]; Rstd [N] f32
+//	s = x + residual;  r[n] = 1/sqrt(mean_c s[n,c]² + eps);  out[n,c] = s[n,c]·r[n]·w[c]
+//	g = dout·w;  dx[n,c] = dresidual[n,c] + r·(g[n,c] − s[n,c]·r²·mean_c(g·s));  dw[c] (+)= Σ_n dout[n,c]·s[n,c]·r[n]
+//
+// A row is the work of 32 to 512 threads, a power of two that gives a thread two packs of eight columns (C ≤ 8,192); they stay in
+// registers between the sum and the scaling, so a row is read once. Columns beyond 8,192 are read again, from the caches. Which
+// thread holds which columns depends on C alone, and so does the order of a row's sum: over the columns of a thread, over the
+// lanes of a warp by halves, over the warps by halves.
+//
+// Backward a block takes every gridDim-th group of rows and keeps dw of its columns in registers; at its end it adds its groups in
+// order and writes one row of partial sums, and a second kernel adds those in order. The number of blocks follows from C (396 of
+// 256 threads, as many as an H200 holds at 80 registers, or 132 of 512): the order of the sum does not follow the GPU.
+//
+// Roofline: memory. [16384, 4096] bf16: forward with residual 537 MB, 112 µs at 4.8 TB/s; backward with residual 537 MB and
+// 6 MB of partial sums, which stay in the second cache. Forward 1,024 threads a multiprocessor have 64 bytes under way (32 without a
+// residual), 64 KB, where 4.8 TB/s times a latency of 0.8 µs asks for 29 KB; backward 768 threads have 64, 48 KB. Both halves of a row
+// wait for each other at the sum; other blocks read meanwhile.
+//
+// Dropped: a warp for every row, whatever C: 16 packs a lane for C = 4,096 do not fit its registers. Two blocks of 512 threads
+// backward: at 64 registers bf16 spills 500 bytes.
+#include "elements.cuh"
+
+#define NORM_THREADS 512 // at most
+#define NORM_KEPT 2      // packs of a row that a thread keeps
+
+struct rmsnorm_args {
+	failure *failures;
+	void *out, *sum;
+	float *rstd;
+	const void *x, *residual, *w;
+	i64 rows, dim;
+	int out_type, w_type, row_threads, aligned;
+	float eps;
+	int pad;
+};
+
+// norm_sum is the sum of x over the threads of a row, in all of them; scratch: one float a warp. All of the block call it.
+DEVICE float norm_sum(float x, int row_threads, float *scratch) {
+	x = warp_sum(x);
+	if (row_threads == WARP) return x;
+	const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = row_threads / WARP;
+	__syncthreads(); // the sum before this one has been read
+	if (lane == 0) scratch[warp] = x;
+	__syncthreads();
+	return warp_sum(lane < warps ? scratch[warp / warps * warps + lane] : 0.0f);
+}
+
+// norm_add is s of eight columns, as a reader of Sum sees it, and adds its squares.
+template <int TYPE> DEVICE pack8 norm_add(const rmsnorm_args &a, i64 row, i64 i, float &squares) {
+	const int n = pack_length(i, a.dim);
+	const i64 at = row * a.dim + i;
+	pack8 p = fetch(a.x, TYPE, at, n, a.aligned);
+	float s[PACK];
+	unpack(p, TYPE, s);
+	if (a.residual) {
+		float more[PACK];
+		fetch_f32(a.residual, TYPE, at, n, a.aligned, more);
+#pragma unroll
+		for (int k = 0; k < PACK; k++) s[k] += more[k];
+		p = pack_up(TYPE, s);
+		unpack(p, TYPE, s);
+	}
+	if (a.sum) put(a.sum, TYPE, at, n, a.aligned, p);
+#pragma unroll
+	for (int k = 0; k < PACK; k++) squares = fma_rn(s[k], s[k], squares);
+	return p;
+}
+
+template <int TYPE> DEVICE void norm_scale(const rmsnorm_args &a, i64 row, i64 i, const pack8 &p, float r) {
+	const int n = pack_length(i, a.dim);
+	float s[PACK], w[PACK];
+	unpack(p, TYPE, s);
+	fetch_f32(a.w, a.w_type, i, n, a.aligned, w);
+#pragma unroll
+	for (int k = 0; k < PACK; k++) s[k] = s[k] * r * w[k];
+	put_f32(a.out, a.out_type, row * a.dim + i, n, a.aligned, s);
+}
+
+template <int TYPE> DEVICE void norm_rows(const rmsnorm_args &a, float *scratch) {
+	if (skipped(a.failures)) return;
+	const int step = a.row_threads * PACK;
+	const i64 row = (i64)blockIdx.x * (blockDim.x / a.row_threads) + threadIdx.x / a.row_threads;
+	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
+	const bool live = row < a.rows; // the others only help to sum
+	pack8 kept[NORM_KEPT];
+	float squares = 0;
+	if (live) {
+#pragma unroll
+		for (int k = 0; k < NORM_KEPT; k++)
+			if (first + k * step < a.dim) kept[k] = norm_add<TYPE>(a, row, first + k * step, squares);
+		for (i64 i = rest; i < a.dim; i += step) norm_add<TYPE>(a, row, i, squares);
+	}
+	const float r = 1.0f / sqrtf(norm_sum(squares, a.row_threads, scratch) / (float)a.dim + a.eps);
+	if (!live) return;
+	if (a.rstd && first == 0) a.rstd[row] = r;
+#pragma unroll
+	for (int k = 0; k < NORM_KEPT; k++)
+		if (first + k * step < a.dim) norm_scale<TYPE>(a, row, first + k * step, kept[k], r);
+	const void *s = a.sum ? a.sum : a.x;
+	for (i64 i = rest; i < a.dim; i += step)
+		norm_scale<TYPE>(a, row, i, fetch(s, TYPE, row * a.dim + i, pack_length(i, a.dim), a.aligned), r);
+}
+KERNEL(rmsnorm_f32, rmsnorm_args, NORM_THREADS, 2) {
+	__shared__ float scratch[NORM_THREADS / WARP];
+	norm_rows<ELEMENT_F32>(a, scratch);
+}
+KERNEL(rmsnorm_bf16, rmsnorm_args, NORM_THREADS, 2) {
+	__shared__ float scratch[NORM_THREADS / WARP];
+	norm_rows<ELEMENT_BF16>(a, scratch);
+}
+
+struct rmsnorm_backward_args {
+	failure *failures;
+	void *dx;
+	float *partial; // [blocks, C]
+	const void *dout, *dresidual, *s, *w;
+	const float *rstd;
+	i64 rows, dim;
+	int dx_type, dout_type, dres_type, s_type, w_type, row_threads, aligned, pad;
+};
+
+// A row's part in the gradient: dx = dresidual + r·g − coef·s.
+struct norm_row {
+	i64 row;
+	float r, coef;
+};
+
+// With TYPE all tensors are of it, in whole packs on multiples of 16 bytes; with TYPE 0 they are as the arguments say. Products and
+// sums are spelt out: both give the same bits.
+template <int TYPE> DEVICE int norm_type(int own) { return TYPE ? TYPE : own; }
+template <int TYPE> DEVICE pack8 norm_fetch(const rmsnorm_backward_args &a, const void *p, int own, i64 row, i64 i) {
+	return fetch(p, norm_type<TYPE>(own), row * a.dim + i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned);
+}
+
+// norm_dot adds dout·w·s of eight columns.
+template <int TYPE> DEVICE void norm_dot(const rmsnorm_backward_args &a, i64 i, const pack8 &ds, const pack8 &ss, float &dot) {
+	float d[PACK], s[PACK], w[PACK];
+	unpack(ds, norm_type<TYPE>(a.dout_type), d);
+	unpack(ss, norm_type<TYPE>(a.s_type), s);
+	unpack(norm_fetch<TYPE>(a, a.w, a.w_type, 0, i), norm_type<TYPE>(a.w_type), w);
+#pragma unroll
+	for (int k = 0; k < PACK; k++) dot = fma_rn(mul_rn(d[k], w[k]), s[k], dot);
+}
+
+// norm_grad writes eight columns of dx and adds to their dw.
+template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_row at, i64 i, const pack8 &ds, const pack8 &ss, float (&dw)[PACK]) {
+	float d[PACK], s[PACK], w[PACK], dx[PACK] = {0};
+	unpack(ds, norm_type<TYPE>(a.dout_type), d);
+	unpack(ss, norm_type<TYPE>(a.s_type), s);
+	unpack(norm_fetch<TYPE>(a, a.w, a.w_type, 0, i), norm_type<TYPE>(a.w_type), w);
+	if (a.dresidual) unpack(norm_fetch<TYPE>(a, a.dresidual, a.dres_type, at.row, i), norm_type<TYPE>(a.dres_type), dx);
+#pragma unroll
+	for (int k = 0; k < PACK; k++) {
+		dx[k] = add_rn(dx[k], fma_rn(at.r, mul_rn(d[k], w[k]), -mul_rn(at.coef, s[k])));
+		dw[k] = fma_rn(d[k], mul_rn(s[k], at.r), dw[k]);
+	}
+	put_f32(a.dx, norm_type<TYPE>(a.dx_type), at.row * a.dim + i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned, dx);
+}
+
+// norm_back_row does one row for one of its threads; dw of columns beyond the kept packs lies in the block's row of partial sums.
+// With TYPE 0, where registers are short, dout and s are read twice.
+template <int TYPE> DEVICE void norm_back_row(const rmsnorm_backward_args &a, i64 row, float (&dw)[NORM_KEPT][PACK], float *mine, float *scratch) {
+	const int step = a.row_threads * PACK;
+	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
+	const bool live = row < a.rows;
+	pack8 d[NORM_KEPT], s[NORM_KEPT];
+	float dot = 0;
+	if (live) {
+#pragma unroll
+		for (int k = 0; k < NORM_KEPT; k++) {
+			const i64 i = first + k * step;
+			if (i >= a.dim) continue;
+			d[k] = norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), s[k] = norm_fetch<TYPE>(a, a.s, a.s_type, row, i);
+			norm_dot<TYPE>(a, i, d[k], s[k], dot);
+		}
+		for (i64 i = rest; i < a.dim; i += step)
+			norm_dot<TYPE>(a, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), dot);
+	}
+	dot = norm_sum(dot, a.row_threads, scratch);
+	if (!live) return;
+	const float r = a.rstd[row];
+	const norm_row at = {row, r, r * r * r * (dot / (float)a.dim)};
+#pragma unroll
+	for (int k = 0; k < NORM_KEPT; k++) {
+		const i64 i = first + k * step;
+		if (i >= a.dim) continue;
+		if (!TYPE) d[k] = norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), s[k] = norm_fetch<TYPE>(a, a.s, a.s_type, row, i);
+		norm_grad<TYPE>(a, at, i, d[k], s[k], dw[k]);
+	}
+	for (i64 i = rest; i < a.dim; i += step) {
+		float sum[PACK];
+		fetch_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, sum);
+		norm_grad<TYPE>(a, at, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), sum);
+		put_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, sum);
+	}
+}
+
+// norm_partial adds the groups' sums of the kept columns in order; scratch: PACK floats a thread.
+DEVICE void norm_partial(const rmsnorm_backward_args &a, const float (&dw)[NORM_KEPT][PACK], float *mine, float *scratch) {
+	const int t = threadIdx.x, groups = blockDim.x / a.row_threads;
+#pragma unroll
+	for (int k = 0; k < NORM_KEPT; k++) {
+		__syncthreads();
+#pragma unroll
+		for (int e = 0; e < PACK; e++) scratch[e * NORM_THREADS + t] = dw[k][e];
+		__syncthreads();
+		const i64 i = t * PACK + (i64)k * a.row_threads * PACK;
+		if (t >= a.row_threads || i >= a.dim) continue;
+		float sum[PACK];
+#pragma unroll
+		for (int e = 0; e < PACK; e++) {
+			sum[e] = dw[k][e];
+			for (int g = 1; g < groups; g++) sum[e] += scratch[e * NORM_THREADS + g * a.row_threads + t];
+		}
+		put_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, sum);
+	}
+}
+
+template <int TYPE> DEVICE void norm_back_rows(const rmsnorm_backward_args &a, float *scratch) {
+	if (skipped(a.failures)) return;
+	const int groups = blockDim.x / a.row_threads, step = a.row_threads * PACK;
+	float *mine = a.partial + blockIdx.x * a.dim, dw[NORM_KEPT][PACK] = {{0}};
+	const float zeros[PACK] = {0};
+	for (i64 i = threadIdx.x * PACK + (i64)NORM_KEPT * step; i < a.dim; i += step) // only where a row has all threads
+		put_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, zeros);
+	for (i64 row = (i64)blockIdx.x * groups; row < a.rows; row += (i64)gridDim.x * groups)
+		norm_back_row<TYPE>(a, row + threadIdx.x / a.row_threads, dw, mine, scratch);
+	norm_partial(a, dw, mine, scratch);
+}
+KERNEL(rmsnorm_backward_f32, rmsnorm_backward_args, NORM_THREADS, 1) {
+	__shared__ float scratch[NORM_THREADS * PACK];
+	norm_back_rows<ELEMENT_F32>(a, scratch);
+}
+KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, 768, 1) { // 768 only bounds the registers: three blocks of 256
+	__shared__ float scratch[NORM_THREADS * PACK];
+	norm_back_rows<ELEMENT_BF16>(a, scratch);
+}
+// rmsnorm_backward_mixed is for all else: types that differ, odd sizes and addresses.
+KERNEL(rmsnorm_backward_mixed, rmsnorm_backward_args, NORM_THREADS, 1) {
+	__shared__ float scratch[NORM_THREADS * PACK];
+	norm_back_rows<0>(a, scratch);
+}
+
+struct rmsnorm_weight_args {
+	failure *failures;
+	float *dw;
+	const float *partial; // [blocks, C]
+	i64 dim;
+	int blocks, accumulate;
+};
+
+// Adds the partial sums: a lane a column; warp w takes blocks w, w+16 and so on, and the warps are added in order.
+KERNEL(rmsnorm_backward_weight, rmsnorm_weight_args, NORM_THREADS, 2) {
+	__shared__ float sums[NORM_THREADS / WARP][WARP];
+	if (skipped(a.failures)) return;
+	const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = NORM_THREADS / WARP;
+	const i64 column = (i64)blockIdx.x * WARP + lane;
+	float sum = 0;
+	if (column < a.dim) {
+#pragma unroll 4
+		for (int b = warp; b < a.blocks; b += warps) sum += a.partial[b * a.dim + column];
+	}
+	sums[warp][lane] = sum;
+	__syncthreads();
+	if (warp > 0 || column >= a.dim) return;
+	float all = a.accumulate ? a.dw[column] : 0.0f;
+	for (int w = 0; w < warps; w++) all += sums[w][lane];
+	a.dw[column] = all;
+}

@@ -1,0 +1,30 @@
+// What Go has of the stand-in beside the functions it stands in for.
+#ifndef PRIMER_STANDIN_GO
+#define PRIMER_STANDIN_GO
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The name and address of function i of a library (0 driver, 1 NVRTC, 2 cuBLASLt); NULL after the last.
+const char *primer_standin_function(int library, int i, uintptr_t *address);
+// From the n-th allocation from now, device memory and pinned memory alike, so many fail; n = 0: none.
+void primer_standin_fail_allocation(size_t n, size_t times);
+// Allocations that live, their bytes, and how many were ever asked for.
+void primer_standin_memory(size_t *live, size_t *bytes, size_t *made);
+// Pinned memory and launches with a struct, for tests of the stand-in itself; gorgonia.org/cu has none.
+void *primer_standin_pinned(size_t bytes);
+int primer_standin_pinned_free(void *p);
+int primer_standin_launch(uintptr_t function, uintptr_t stream, unsigned blocks, unsigned threads, unsigned shared, const void *args, size_t size);
+// What failed on the device, "" if nothing. Clearing forgets it, as if the contexts had been made anew.
+const char *primer_standin_failure(void);
+void primer_standin_clear(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
