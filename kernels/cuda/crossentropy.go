@@ -18,7 +18,7 @@ func (b *Backend) CrossEntropy(a kernels.CrossEntropyArgs) {
 	a.Check()
 	args := crossEntropyArgs{
 		logits: addr(a.Logits), loss: addr(a.Loss), targets: addr(a.Targets), mask: addr(a.Mask), scale: addr(a.Scale),
-		argmax: addr(a.ArgMax), failures: b.failures, vocab: a.Logits.Dim(1), gradient: oneIf(a.Gradient),
+		argmax: addr(a.ArgMax), failures: b.failures, vocab: a.Logits.Dim(1), gradient: int32(boolInt(a.Gradient)),
 	}
 	launch(b, "cross_entropy", "cross_entropy"+suffix(a.Logits), dims{int(a.Logits.Dim(0)), 1, 1}, crossEntropyThreads, 0, &args)
 }

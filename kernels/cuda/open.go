@@ -74,13 +74,14 @@ func (b *Backend) startStream() (err error) {
 	return b.staging.start(b)
 }
 
-// startMemory allocates what kernels report failures to.
+// startMemory allocates what kernels report failures to, and behind it what sums keep their parts in.
 func (b *Backend) startMemory() error {
-	address, err := b.deviceAlloc(failureBytes)
+	const aligned = 256 // failureBytes, and the parts at an address of their own
+	address, err := b.deviceAlloc(aligned + sumBytes)
 	if err != nil {
-		return b.allocError(kernels.MemWorkspace, failureBytes, err)
+		return b.allocError(kernels.MemWorkspace, aligned+sumBytes, err)
 	}
-	b.failures = address
+	b.failures, b.sums = address, address+aligned
 	return nil
 }
 

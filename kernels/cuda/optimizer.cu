@@ -128,5 +128,5 @@ template <class T> DEVICE void adamw_run(const adamw_args &a) {
 	}
 }
 
-KERNEL(adamw_f32, adamw_args, ADAMW_THREADS, 4) { adamw_run<float>(a); }
+KERNEL(adamw_f32, adamw_args, ADAMW_THREADS, 5) { adamw_run<float>(a); }
 KERNEL(adamw_bf16, adamw_args, ADAMW_THREADS, 4) { adamw_run<bf16>(a); }

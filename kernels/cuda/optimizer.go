@@ -23,7 +23,7 @@ type adamwArgs struct {
 
 const (
 	adamwThreads = 256 // of an optimizer block, as in optimizer.cu
-	adamwBlocks  = 4   // of these on a multiprocessor
+	adamwBlocks  = 20  // for each multiprocessor: whole waves of the 5 (f32 moments) or 4 that it runs at once
 )
 
 // Clip turns the sum of squares into the gradients' factor.

@@ -7,10 +7,10 @@
 // a part of the row each, and the part in which the running sum passes the number drawn is divided again, until one warp has
 // it token by token. Weights are integers, so that every sum and comparison is exact and no schedule changes a token.
 //
-// Roofline: S = 128, V = 32000, bf16 are 8 MB, 1.7 µs at 4.8 TB/s; what it takes is the instructions, as rows are fewer than
-// multiprocessors' worth of threads: greedy reads the row once, everything at once five to seven times, from the second cache,
-// with an exponential an element in three of them. Some 10^5 instructions a warp at V = 128k, under a
-// hundred µs, beside decode steps of milliseconds.
+// Roofline: S = 128, V = 32000, bf16 are 8 MB, 1.7 µs at 4.8 TB/s, and that is not what bounds it: a row has one
+// multiprocessor. Greedy reads the row once; with top-k, top-p and top tokens together it is read five to seven times, from the
+// second cache, with an exponential an element in three of them. By the count of instructions that is under 100 µs at
+// V = 128k, whatever S up to the number of multiprocessors, beside decode steps of milliseconds.
 //
 // Decided against, unmeasured: several blocks a row (for one row a step they would save tens of µs; needs a workspace, and a
 // launch or a fence between the passes); sorting the row (17 passes over keys of 64 bits at V = 128k).

@@ -49,38 +49,37 @@ func widen(x []float32) []float64 {
 
 // Large vocabularies against the reference, and more top tokens than a block has threads.
 func TestSampleLargeVocabulary(t *testing.T) {
-	const v, top = 33001, sampleThreads + 100
+	const v, top, seeds = 33001, sampleThreads + 100, 4
 	all := requests(v)
-	n := int64(len(all))
-	b := newBench(t)
+	n := int64(len(all)) * seeds
+	var logits, temperature, topP, minP []float32
+	var topK, seed, position []int64
+	for i := range n {
+		q := all[i%int64(len(all))]
+		logits, temperature, topP, minP = append(logits, q.logits...), append(temperature, q.temperature), append(topP, q.topP), append(minP, q.minP)
+		topK, seed, position = append(topK, int64(q.topK)), append(seed, i), append(position, i*i)
+	}
+	r := newRig(t)
 	a := kernels.SampleArgs{
-		Tokens: b.tensor(kernels.I32, 0, n), LogProbs: b.tensor(kernels.F32, 0, n), TopTokens: b.tensor(kernels.I32, 0, n, top),
-		TopLogProbs: b.tensor(kernels.F32, 0, n, top), Logits: b.tensor(kernels.F32, 1, n, v), Temperature: b.tensor(kernels.F32, 0, n),
-		TopK: b.tensor(kernels.I32, 0, n), TopP: b.tensor(kernels.F32, 0, n), MinP: b.tensor(kernels.F32, 0, n),
-		Seeds: b.tensor(kernels.I64, 0, n), Positions: b.tensor(kernels.I64, 0, n),
+		Tokens: r.tensor(kernels.I32, 0, n), LogProbs: r.tensor(kernels.F32, 0, n), TopTokens: r.tensor(kernels.I32, 0, n, top),
+		TopLogProbs: r.tensor(kernels.F32, 0, n, top), Logits: r.floats(kernels.F32, 1, logits, n, v),
+		Temperature: r.floats(kernels.F32, 0, temperature, n), TopK: r.ints(kernels.I32, topK...), TopP: r.floats(kernels.F32, 0, topP, n),
+		MinP: r.floats(kernels.F32, 0, minP, n), Seeds: r.ints(kernels.I64, seed...), Positions: r.ints(kernels.I64, position...),
 	}
-	for i, r := range all {
-		copy(a.Logits.HostF32()[i*v:], r.logits)
-		a.Temperature.HostF32()[i], a.TopP.HostF32()[i], a.MinP.HostF32()[i], a.TopK.HostI32()[i] = r.temperature, r.topP, r.minP, r.topK
-	}
-	for seed := range int64(4) {
-		for i := range all {
-			a.Seeds.HostI64()[i], a.Positions.HostI64()[i] = seed, int64(i)
+	r.Sample(a)
+	tokens, topTokens, topLogProbs := r.i32(a.Tokens), r.i32(a.TopTokens), r.f32(a.TopLogProbs)
+	for i := range n {
+		q := all[i%int64(len(all))]
+		want, margin := ref.SampleRow(ref.Row{
+			Logits: widen(q.logits), Temperature: float64(q.temperature), TopP: float64(q.topP), MinP: float64(q.minP), TopK: int(q.topK),
+			Seed: uint64(seed[i]), Position: uint64(position[i]),
+		})
+		if int(tokens[i]) != want && margin > 1e-6 {
+			t.Errorf("%s, seed %d: token %d, want %d (margin %.2g)", q.name, seed[i], tokens[i], want, margin)
 		}
-		b.Sample(a)
-		b.sync()
-		for i, r := range all {
-			want, margin := ref.SampleRow(ref.Row{
-				Logits: widen(r.logits), Temperature: float64(r.temperature), TopP: float64(r.topP), MinP: float64(r.minP), TopK: int(r.topK),
-				Seed: uint64(seed), Position: uint64(i),
-			})
-			if got := int(a.Tokens.HostI32()[i]); got != want && margin > 1e-6 {
-				t.Errorf("%s, seed %d: token %d, want %d (margin %.2g)", r.name, seed, got, want, margin)
-			}
+		if i < int64(len(all)) {
+			checkTop(t, q, topTokens[i*top:(i+1)*top], topLogProbs[i*top:(i+1)*top])
 		}
-	}
-	for i, r := range all {
-		checkTop(t, r, a.TopTokens.HostI32()[i*top:(i+1)*top], a.TopLogProbs.HostF32()[i*top:(i+1)*top])
 	}
 }
 
@@ -105,32 +104,22 @@ func checkTop(t *testing.T, r request, tokens []int32, logProbs []float32) {
 	}
 }
 
-// Half-open draws: over many positions a token comes as often as its probability says.
+// Over many positions a token comes as often as its probability says.
 func TestSampleFrequencies(t *testing.T) {
 	const n, v = 1000, 5
-	b := newBench(t)
-	logits := b.tensor(kernels.BF16, 0, n, v)
-	for i := range n {
-		for k := range v {
-			logits.HostU16()[i*v+k] = ref.Float64ToBF16(float64(k) / 2)
-		}
-	}
-	heat := make([]float32, n)
-	for i := range heat {
-		heat[i] = 1
+	r := newRig(t)
+	logits, heat, positions, total := make([]float32, n*v), make([]float32, n), make([]int64, n), 0.0
+	for i := range logits {
+		logits[i], heat[i/v], positions[i/v] = float32(i%v)/2, 1, int64(i/v)
 	}
 	a := kernels.SampleArgs{
-		Tokens: b.tensor(kernels.I32, 0, n), LogProbs: b.tensor(kernels.F32, 0, n), Logits: logits, Temperature: b.floats(kernels.F32, 0, heat, n),
-		TopK: b.tensor(kernels.I32, 0, n), TopP: b.tensor(kernels.F32, 0, n), MinP: b.tensor(kernels.F32, 0, n),
-		Seeds: b.tensor(kernels.I64, 0, n), Positions: b.tensor(kernels.I64, 0, n),
+		Tokens: r.tensor(kernels.I32, 0, n), LogProbs: r.tensor(kernels.F32, 0, n), Logits: r.floats(kernels.BF16, 0, logits, n, v),
+		Temperature: r.floats(kernels.F32, 0, heat, n), TopK: r.tensor(kernels.I32, 0, n), TopP: r.tensor(kernels.F32, 0, n),
+		MinP: r.tensor(kernels.F32, 0, n), Seeds: r.tensor(kernels.I64, 0, n), Positions: r.ints(kernels.I64, positions...),
 	}
-	for i := range a.Positions.HostI64() {
-		a.Positions.HostI64()[i] = int64(i)
-	}
-	b.Sample(a)
-	b.sync()
-	count, total := [v]float64{}, 0.0
-	for _, token := range a.Tokens.HostI32() {
+	r.Sample(a)
+	var count [v]float64
+	for _, token := range r.i32(a.Tokens) {
 		count[token]++
 	}
 	for k := range v {

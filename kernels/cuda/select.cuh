@@ -1,9 +1,9 @@
 // Exact selection in a row of logits by one block: where the K most probable tokens end, or the fewest whose probability
 // reaches a share, in the order of falling logit, ties by rising token.
 //
-// Tokens are counted and weighed in 1024 bins by their distance from the maximum, a thirty-second each: that is where the
-// row is read in full. The one bin that the end falls into is then resolved exactly, digit by digit of a 64-bit code (logit
-// above, token below), over a list of its tokens in shared memory, or over the row where there are too many for it.
+// All tokens are counted and weighed in 1024 bins by their logit's distance from the maximum, in steps of 1/32. Only the bin
+// that the end falls into is resolved exactly, digit by digit of a 64-bit code (logit above, token below), over a list of its
+// tokens in shared memory, or over the row where there are too many for it.
 //
 // A token weighs exp((logit − max)/temperature) in units of 2^-40, an integer. Sums of integers do not depend on their order,
 // so that atomics in shared memory give the same bits whatever the schedule, and comparisons of sums are exact; what is cut off

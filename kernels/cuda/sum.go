@@ -52,14 +52,6 @@ func (b *Backend) sum(op string, out, x kernels.Tensor, accumulate bool) {
 	}
 	parts := sumArgs{x: addr(x), parts: b.sums, failures: b.failures, len: n, part: part}
 	launch(b, op, op+suffix(x), dims{count, 1, 1}, sumThreads, 0, &parts)
-	total := sumTotalArgs{parts: b.sums, out: addr(out), failures: b.failures, count: int32(count), accumulate: oneIf(accumulate)}
+	total := sumTotalArgs{parts: b.sums, out: addr(out), failures: b.failures, count: int32(count), accumulate: int32(boolInt(accumulate))}
 	launch(b, op, "sum_total_f64", dims{1, 1, 1}, sumThreads, 0, &total)
-}
-
-// oneIf is a bool in a kernel's arguments.
-func oneIf(v bool) int32 {
-	if v {
-		return 1
-	}
-	return 0
 }

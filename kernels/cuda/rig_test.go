@@ -1,0 +1,118 @@
+//go:build cuda && emulator
+
+package cuda
+
+import (
+	"encoding/binary"
+	"math"
+	"testing"
+
+	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/ref"
+)
+
+// rig makes tensors on the device, and reads them, for one test.
+type rig struct {
+	*Backend
+	t *testing.T
+}
+
+func newRig(t *testing.T) rig {
+	t.Helper()
+	b, err := openBackend(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return rig{b, t}
+}
+
+// tensor makes a tensor of zeros that begins `odd` elements after an aligned address.
+func (r rig) tensor(d kernels.DType, odd int64, dims ...int64) kernels.Tensor {
+	r.t.Helper()
+	mem, err := r.Alloc(kernels.MemInputs, (kernels.ShapeOf(d, dims...).Len()+odd)*d.Size())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return kernels.NewTensor(mem, odd*d.Size(), d, dims...)
+}
+
+// floats makes an F32 or BF16 tensor of values, ints an I32 or I64 one.
+func (r rig) floats(d kernels.DType, odd int64, values []float32, dims ...int64) kernels.Tensor {
+	r.t.Helper()
+	var out []byte
+	for _, v := range values {
+		if d == kernels.BF16 {
+			out = binary.LittleEndian.AppendUint16(out, ref.Float64ToBF16(float64(v)))
+		} else {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+		}
+	}
+	x := r.tensor(d, odd, dims...)
+	r.Write(x, out)
+	return x
+}
+
+func (r rig) ints(d kernels.DType, values ...int64) kernels.Tensor {
+	r.t.Helper()
+	var out []byte
+	for _, v := range values {
+		if d == kernels.I64 {
+			out = binary.LittleEndian.AppendUint64(out, uint64(v))
+		} else {
+			out = binary.LittleEndian.AppendUint32(out, uint32(int32(v)))
+		}
+	}
+	x := r.tensor(d, 0, int64(len(values)))
+	r.Write(x, out)
+	return x
+}
+
+// bytes waits and reads tensors, one behind the other.
+func (r rig) bytes(tensors ...kernels.Tensor) []byte {
+	r.t.Helper()
+	var out []byte
+	for _, x := range tensors {
+		part := make([]byte, x.Bytes())
+		if err := r.Read(part, x); err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, part...)
+	}
+	return out
+}
+
+// f32, f64 and i32 wait and read a tensor.
+func (r rig) f32(x kernels.Tensor) []float32 {
+	r.t.Helper()
+	raw := r.bytes(x)
+	out := make([]float32, x.Len())
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return out
+}
+
+func (r rig) f64(x kernels.Tensor) []float64 {
+	r.t.Helper()
+	raw := r.bytes(x)
+	out := make([]float64, x.Len())
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
+	}
+	return out
+}
+
+func (r rig) i32(x kernels.Tensor) []int32 {
+	r.t.Helper()
+	raw := r.bytes(x)
+	out := make([]int32, x.Len())
+	for i := range out {
+		out[i] = int32(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return out
+}
