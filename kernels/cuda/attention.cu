@@ -93,14 +93,13 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention(const attentio
 		scores<D, MB, NB>(s, queries, row0, keys);
 		if (!whole) fill_masked(s, may, MINUS_INFINITY);
 		to_probabilities<D>(s, sum, on, scale);
-		weights<MB, NB> p;
 		if (DROP) {
 			kept_bits<MB> bits;
 			kept_by_query<MB, NB>(bits, drop, q0, j0);
-			pack_kept(p, s, bits);
-		} else {
-			pack_weights(p, s);
+			mark_dropped(s, bits);
 		}
+		weights<MB, NB> p;
+		pack_weights<DROP>(p, s);
 		add_weighted<D, D, MB, NB>(sum, p, values, 0, may, whole);
 	}
 	finish<D>(a, doc, head, q0, scale, sum, on);

@@ -66,10 +66,11 @@ template <int SIZE> DEVICE document find_document(const attention_args &a, int t
 // place is where chunk c of a row lies.
 template <int D> DEVICE bf16 *place(bf16 *tile, int row, int c) { return tile + row * D + ((c ^ (row & 7)) << 3); }
 template <int D> DEVICE const bf16 *place(const bf16 *tile, int row, int c) { return tile + row * D + ((c ^ (row & 7)) << 3); }
-// lane_place is place(tile, row, c + odd) for an even c and a row that is lane%8 in a group of eight: for all c four offsets at
-// most have to be held in registers.
-template <int D> DEVICE const bf16 *lane_place(const bf16 *tile, int row, int c, int odd) {
-	return tile + row * D + (c & ~7) * 8 + (((c & 7) ^ odd ^ (threadIdx.x & 7)) << 3);
+// lane_place is what a lane gives an ldmatrix for the 16 × 16 elements from row `row` and chunk c on, multiples of 16 and of 2: row
+// lane%16, chunk lane/16. One address for all products, with four different offsets at most, keeps registers free.
+template <int D> DEVICE const bf16 *lane_place(const bf16 *tile, int row, int c) {
+	const int lane = threadIdx.x % WARP;
+	return tile + row * D + (c & ~7) * 8 + lane % 16 * D + (((c & 7) ^ lane / 16 ^ lane % 8) << 3);
 }
 
 // load_tile starts the copy of rows [first, first+ROWS) of `from`, whose rows are stride elements apart and of which there are
@@ -96,19 +97,18 @@ template <int ROWS, int D> DEVICE bool all_finite(const bf16 *tile) {
 
 // scores is s = x·yᵀ for the warp's rows of x, from row0 on, and all rows of y.
 template <int D, int MB, int NB> DEVICE void scores(float (&s)[MB][NB][4], const bf16 *x, int row0, const bf16 *y) {
-	const int lane = threadIdx.x % WARP;
 	UNROLL for (int m = 0; m < MB; m++)
 		UNROLL for (int n = 0; n < NB; n++)
 			UNROLL for (int i = 0; i < 4; i++) s[m][n][i] = 0;
 	_Pragma("unroll 4") for (int k = 0; k < D / 16; k++) { // 64 columns a step: more loads ahead cost registers
 		u32 rows[MB][4];
-		UNROLL for (int m = 0; m < MB; m++) ldmatrix(rows[m], lane_place<D>(x, row0 + 16 * m + lane % 16, 2 * k, lane / 16));
+		UNROLL for (int m = 0; m < MB; m++) ldmatrix(rows[m], lane_place<D>(x, row0 + 16 * m, 2 * k));
 		UNROLL for (int n = 0; n < NB; n += 2) {
 			u32 columns[4];
-			ldmatrix(columns, lane_place<D>(y, 8 * n + lane % 8 + lane / 16 * 8, 2 * k, lane / 8 % 2));
+			ldmatrix(columns, lane_place<D>(y, 8 * n, 2 * k));
 			UNROLL for (int m = 0; m < MB; m++) {
-				mma(s[m][n], rows[m], columns[0], columns[1]);
-				mma(s[m][n + 1], rows[m], columns[2], columns[3]);
+				mma(s[m][n], rows[m], columns[0], columns[2]);
+				mma(s[m][n + 1], rows[m], columns[1], columns[3]);
 			}
 		}
 	}
@@ -119,20 +119,25 @@ template <int MB, int NB> struct weights {
 	u32 w[MB][NB / 2][4];
 };
 
-// pack_weights rounds scores.
-template <int MB, int NB> DEVICE void pack_weights(weights<MB, NB> &p, const float (&s)[MB][NB][4]) {
+// A dropped probability is marked by its sign until it is rounded: no other register has to remember it.
+DEVICE bool is_dropped(float p) { return bits_f32(p) >> 31; }
+
+// pack_weights rounds scores, with 0 for those that are dropped.
+template <bool DROP, int MB, int NB> DEVICE void pack_weights(weights<MB, NB> &p, const float (&s)[MB][NB][4]) {
 	UNROLL for (int m = 0; m < MB; m++)
 		UNROLL for (int n = 0; n < NB; n++)
-			UNROLL for (int h = 0; h < 2; h++) p.w[m][n / 2][n % 2 * 2 + h] = pack_bf16(s[m][n][2 * h], s[m][n][2 * h + 1]);
+			UNROLL for (int i = 0; i < 4; i += 2) {
+				const float x = s[m][n][i], y = s[m][n][i + 1];
+				p.w[m][n / 2][n % 2 * 2 + i / 2] = pack_bf16(DROP && is_dropped(x) ? 0 : x, DROP && is_dropped(y) ? 0 : y);
+			}
 }
 
 // add_product is sum += p·y, with DA columns of y from chunk c0 on.
 template <int D, int DA, int MB, int NB> DEVICE void add_product(float (&sum)[MB][DA / 8][4], const weights<MB, NB> &p, const bf16 *y, int c0) {
-	const int lane = threadIdx.x % WARP;
 	UNROLL for (int k = 0; k < NB / 2; k++)
 		UNROLL for (int n = 0; n < DA / 8; n += 2) {
 			u32 columns[4];
-			ldmatrix_turned(columns, lane_place<D>(y, 16 * k + lane % 16, c0 + n, lane / 16));
+			ldmatrix_turned(columns, lane_place<D>(y, 16 * k, c0 + n));
 			UNROLL for (int m = 0; m < MB; m++) {
 				mma(sum[m][n], p.w[m][k], columns[0], columns[1]);
 				mma(sum[m][n + 1], p.w[m][k], columns[2], columns[3]);
@@ -233,13 +238,11 @@ template <int MB, int NB> DEVICE void kept_by_key(kept_bits<MB> &bits, const dro
 	}
 }
 template <int MB> DEVICE bool kept(const kept_bits<MB> &bits, int m, int n, int i) { return bits.w[m][i] >> 4 * n & 1; }
-// pack_kept is pack_weights with 0 for what is dropped.
-template <int MB, int NB> DEVICE void pack_kept(weights<MB, NB> &p, const float (&s)[MB][NB][4], const kept_bits<MB> &bits) {
+template <int MB, int NB> DEVICE void mark_dropped(float (&p)[MB][NB][4], const kept_bits<MB> &bits) {
 	UNROLL for (int m = 0; m < MB; m++)
 		UNROLL for (int n = 0; n < NB; n++)
-			UNROLL for (int h = 0; h < 2; h++)
-				p.w[m][n / 2][n % 2 * 2 + h] =
-				    pack_bf16(kept(bits, m, n, 2 * h) ? s[m][n][2 * h] : 0, kept(bits, m, n, 2 * h + 1) ? s[m][n][2 * h + 1] : 0);
+			UNROLL for (int i = 0; i < 4; i++)
+				if (!kept(bits, m, n, i)) p[m][n][i] = f32_bits(bits_f32(p[m][n][i]) | 0x80000000u);
 }
 
 // store_pair writes two neighbouring elements; words: the address is a multiple of 4.

@@ -13,13 +13,6 @@ template <class T> DEVICE void attention_delta(const attention_backward_args &a)
 	if (real && threadIdx.x % 8 == 0) a.delta[at % a.f.heads * a.f.rows + at / a.f.heads] = sum;
 }
 
-// to_gradients turns p and dp into ds = p·(drop'(dp) − delta) in dp; p is 0 and stays out where the mask says so.
-template <int MB, int NB> DEVICE void drop_gradients(float (&dp)[MB][NB][4], const kept_bits<MB> &bits, float keep) {
-	UNROLL for (int m = 0; m < MB; m++)
-		UNROLL for (int n = 0; n < NB; n++)
-			UNROLL for (int i = 0; i < 4; i++) dp[m][n][i] = kept(bits, m, n, i) ? dp[m][n][i] * keep : 0;
-}
-
 // Rows of a block: WARPS warps of 16·MB keys each, against tiles of 8·NB queries of every head of the group. Of a key's D columns
 // of dk and dv a block sums DA.
 template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void attention_backward_keys(const attention_backward_args &b) {
@@ -81,22 +74,24 @@ template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void atten
 			UNROLL for (int n = 0; n < NB; n++)
 				UNROLL for (int e = 0; e < 4; e++) p[m][n][e] = exp2_fast(fma_rn(p[m][n][e], scale, -stats[8 * n + 2 * t + e % 2]));
 		if (!whole) fill_masked(p, may, 0);
-		kept_bits<MB> bits;
-		weights<MB, NB> w;
 		if (DROP) {
+			kept_bits<MB> bits;
 			kept_by_key<MB, NB>(bits, open_dropout(a, now_head, doc.index), now, doc.first + row0);
-			pack_kept(w, p, bits);
-		} else {
-			pack_weights(w, p);
+			mark_dropped(p, bits);
 		}
+		weights<MB, NB> w;
+		pack_weights<DROP>(w, p);
 		add_weighted<D, DA, MB, NB>(dv, w, gradients, part * DA / 8, may, whole);
 		scores<D, MB, NB>(ds, values, row0, gradients);
-		if (DROP) drop_gradients(ds, bits, a.keep);
 		UNROLL for (int m = 0; m < MB; m++)
 			UNROLL for (int n = 0; n < NB; n++)
-				UNROLL for (int e = 0; e < 4; e++) ds[m][n][e] = p[m][n][e] * (ds[m][n][e] - stats[QUERIES + 8 * n + 2 * t + e % 2]);
+				UNROLL for (int e = 0; e < 4; e++) {
+					float dp = ds[m][n][e];
+					if (DROP) dp = is_dropped(p[m][n][e]) ? 0 : dp * a.keep;
+					ds[m][n][e] = f32_bits(bits_f32(p[m][n][e]) & 0x7fffffffu) * (dp - stats[QUERIES + 8 * n + 2 * t + e % 2]);
+				}
 		if (!whole) fill_masked(ds, may, 0);
-		pack_weights(w, ds);
+		pack_weights<false>(w, ds);
 		add_weighted<D, DA, MB, NB>(dk, w, queries, part * DA / 8, may, whole);
 	}
 	bf16 *to = (bf16 *)b.dqkv + doc.start * stride + part * DA;
@@ -138,7 +133,6 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention_backward_queri
 		lse[i / 2][i % 2] = row < doc.length ? a.lse[at] * LOG2_E : PLUS_INFINITY;
 		delta[i / 2][i % 2] = row < doc.length ? b.delta[at] : 0;
 	}
-	const dropout drop = DROP ? open_dropout(a, head, doc.index) : dropout{};
 	for (int stage = 0; j0 < end; j0 += KEYS, stage ^= 1) {
 		cp_wait<0>();
 		__syncthreads(); // this stage is there, and the other one is read
@@ -151,8 +145,10 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention_backward_queri
 		scores<D, MB, NB>(ds, gradients, row0, values);
 		if (DROP) {
 			kept_bits<MB> bits;
-			kept_by_query<MB, NB>(bits, drop, q0, j0);
-			drop_gradients(ds, bits, a.keep);
+			kept_by_query<MB, NB>(bits, open_dropout(a, head, doc.index), q0, j0);
+			UNROLL for (int m = 0; m < MB; m++)
+				UNROLL for (int n = 0; n < NB; n++)
+					UNROLL for (int i = 0; i < 4; i++) ds[m][n][i] = kept(bits, m, n, i) ? ds[m][n][i] * a.keep : 0;
 		}
 		scores<D, MB, NB>(p, queries, row0, keys);
 		UNROLL for (int m = 0; m < MB; m++)
@@ -161,7 +157,7 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention_backward_queri
 					ds[m][n][i] = exp2_fast(fma_rn(p[m][n][i], scale, -lse[m][i / 2])) * (ds[m][n][i] - delta[m][i / 2]);
 		if (!whole) fill_masked(ds, may, 0);
 		weights<MB, NB> w;
-		pack_weights(w, ds);
+		pack_weights<false>(w, ds);
 		add_weighted<D, D, MB, NB>(dq, w, keys, 0, may, whole);
 	}
 	float f[MB][2];
