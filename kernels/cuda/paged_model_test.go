@@ -180,7 +180,7 @@ func (r *pagedRun) attend(parts ...pagedChunk) [][]uint16 {
 		Out: r.put(kernels.BF16, pagedBytes(make([]uint16, n*m.h*m.d)), m.shift, n, m.h, m.d), QKV: r.put(kernels.BF16, pagedBytes(qkv), m.shift, n, m.h+2*m.k, m.d),
 		KCache: r.k, VCache: r.v, PageTable: r.put(kernels.I32, pagedBytes(table), 0, seqs, int64(len(table))/seqs),
 		CuLens: r.put(kernels.I32, pagedBytes(culens), 0, seqs+1), Lens: r.put(kernels.I32, pagedBytes(lens), 0, seqs),
-		Heads: m.h, KVHeads: m.k, MaxLen: int64(longest), Window: m.window, SplitKeys: m.split, Scale: 0.11,
+		Heads: m.h, KVHeads: m.k, MaxLen: int64(longest) + 77, Window: m.window, SplitKeys: m.split, Scale: 0.11,
 	}
 	if work := r.b.PagedAttentionPlan(a); work > 0 {
 		a.Work = r.put(kernels.U8, []byte(strings.Repeat("\xff", int(work))), 0, work)

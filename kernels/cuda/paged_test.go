@@ -33,7 +33,7 @@ func TestPagedAttentionOfModels(t *testing.T) {
 				}
 			}
 			var batch []pagedChunk
-			for i := range int32(20) {
+			for i := range int32(40) {
 				s := int(i) % len(m.lens)
 				from := i * 7 % m.lens[s]
 				batch = append(batch, pagedChunk{s, from, min(from+i%3*i%7, m.lens[s])})
