@@ -176,17 +176,17 @@ func (s *scratch) take(t kernels.DType, like kernels.Tensor) kernels.Tensor {
 type (
 	linearConvertArgs struct {
 		failures, dst, x uintptr
-		n              int64
-		dstType, xType int32
+		n                int64
+		dstType, xType   int32
 	}
 	linearBiasArgs struct {
 		failures, y, bias uintptr
-		rows, columns int64
+		rows, columns     int64
 	}
 	linearDBiasArgs struct {
 		failures, dbias, dy uintptr
-		rows, columns    int64
-		kind, accumulate int32
+		rows, columns       int64
+		kind, accumulate    int32
 	}
 )
 

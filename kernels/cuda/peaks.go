@@ -1,0 +1,130 @@
+//go:build cuda
+
+package cuda
+
+// #include "blas.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/cu"
+
+	"github.com/primer-lm/primer/kernels"
+)
+
+// What is measured: a product large enough for any GPU (8,192³ in bf16 is 1.1 TFLOP, a millisecond and a half on an H200), and a copy that no cache holds.
+const (
+	peakSize16 = 8192
+	peakSize32 = 4096
+	peakBytes  = 1 << 30 // of which a GPU with little memory gets an eighth of what it has
+	peakRounds = 5
+)
+
+// MeasurePeaks measures what the GPU can do: products by cuBLASLt in f32 and in bf16, and a copy by the driver. Each is
+// the fastest of a few, by events on the stream.
+func (b *Backend) MeasurePeaks() (kernels.Peaks, error) {
+	return b.measurePeaks(peakSize32, peakSize16, min(peakBytes, b.bytes/8))
+}
+
+func (b *Backend) measurePeaks(size32, size16, bytes int64) (p kernels.Peaks, err error) {
+	if p.GEMM32, err = b.peakGEMM(kernels.F32, size32); err != nil {
+		return p, err
+	}
+	if p.GEMM16, err = b.peakGEMM(kernels.BF16, size16); err != nil {
+		return p, err
+	}
+	p.Copy, err = b.peakCopy(bytes)
+	return p, err
+}
+
+// peakGEMM returns the FLOP/s of products of square matrices with values that are not zero: power, and so the clock, depends
+// on them.
+func (b *Backend) peakGEMM(t kernels.DType, size int64) (float64, error) {
+	mem, err := b.Alloc(kernels.MemWorkspace, 3*size*size*t.Size())
+	if err != nil {
+		return 0, err
+	}
+	defer b.Free(mem)
+	square := func(i int64) kernels.Tensor { return kernels.NewTensor(mem, i*size*size*t.Size(), t, size, size) }
+	x, w, y := square(0), square(1), square(2)
+	b.fillPeak(mem, 2*size*size*t.Size())
+	s := C.blas_shape{
+		m: C.int64_t(size), n: C.int64_t(size), k: C.int64_t(size), lda: C.int64_t(size), ldb: C.int64_t(size), ldc: C.int64_t(size),
+		turn_a: 1, bf16_in: boolInt(t == kernels.BF16), bf16_out: boolInt(t == kernels.BF16),
+	}
+	seconds, err := b.fastest(func() { b.gemm("peaks", s, w.Addr, x.Addr, y.Addr, false) })
+	return 2 * float64(size) * float64(size) * float64(size) / seconds, err
+}
+
+// fillPeak writes a pattern whose bytes are small numbers in f32 and in bf16.
+func (b *Backend) fillPeak(mem *kernels.Memory, bytes int64) {
+	pattern := make([]byte, min(bytes, pieceBytes))
+	for i := range pattern {
+		pattern[i] = byte(i*i>>3)&0x3f | byte(i&1)<<5 // exponents below 0x7f: values below 2
+	}
+	for at := int64(0); at < bytes; at += int64(len(pattern)) {
+		n := min(int64(len(pattern)), bytes-at)
+		b.Write(kernels.NewTensor(mem, at, kernels.U8, n), pattern[:n])
+	}
+}
+
+func (b *Backend) peakCopy(bytes int64) (float64, error) {
+	mem, err := b.Alloc(kernels.MemWorkspace, 2*bytes)
+	if err != nil {
+		return 0, err
+	}
+	defer b.Free(mem)
+	x, dst := kernels.NewTensor(mem, 0, kernels.U8, bytes), kernels.NewTensor(mem, bytes, kernels.U8, bytes)
+	seconds, err := b.fastest(func() { b.driverCopy(dst, x) })
+	return 2 * float64(bytes) / seconds, err
+}
+
+// driverCopy issues a copy by the driver: a yardstick that none of our kernels is part of.
+func (b *Backend) driverCopy(dst, x kernels.Tensor) {
+	b.issue.Lock()
+	defer b.issue.Unlock()
+	if b.sticky != nil {
+		return
+	}
+	err := b.inContext(func() error {
+		return cu.MemcpyDtoDAsync(cu.DevicePtr(dst.Addr), cu.DevicePtr(x.Addr), x.Bytes(), b.stream)
+	})
+	if err != nil {
+		b.stick("peaks", err)
+	}
+}
+
+// fastest runs f once for warmth and then a few times between events, and returns the least time in seconds.
+func (b *Backend) fastest(f func()) (seconds float64, err error) {
+	var events [2]cu.Event
+	for i := range events {
+		if err := b.inContext(func() (err error) { events[i], err = cu.MakeEvent(cu.DefaultEvent); return err }); err != nil {
+			return 0, fmt.Errorf("%w: %s: event: %w", kernels.ErrDevice, b.Name(), err)
+		}
+		defer func() {
+			err = errors.Join(err, b.inContext(func() error { return cu.DestroyEvent(&events[i]) }))
+		}()
+	}
+	record := func(i int) error { return b.inContext(func() error { return events[i].Record(b.stream) }) }
+	f()
+	for range peakRounds {
+		if err := b.Sync(); err != nil {
+			return 0, err
+		}
+		err := record(0)
+		f()
+		if err = errors.Join(err, record(1), b.Sync()); err != nil {
+			return 0, err
+		}
+		var milliseconds float64
+		if err := b.inContext(func() error { milliseconds, err = events[0].Elapsed(events[1]); return err }); err != nil {
+			return 0, fmt.Errorf("%w: %s: %w", kernels.ErrDevice, b.Name(), err)
+		}
+		if one := milliseconds / 1000; seconds == 0 || one < seconds {
+			seconds = one
+		}
+	}
+	return seconds, nil
+}
