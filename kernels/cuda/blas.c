@@ -84,6 +84,7 @@ static int choose(const uintptr_t *f, uintptr_t handle, const blas_shape *s, siz
 	if (!r) r = destroyed;
 	if (!r) r = count < 1 ? NOT_SUPPORTED : found[0].status;
 	memcpy(plan->algorithm, found[0].algorithm, sizeof plan->algorithm);
+	plan->workspace = found[0].workspace;
 	return r;
 }
 
@@ -120,12 +121,12 @@ int blas_plan_free(const uintptr_t *f, blas_plan *plan) {
 }
 
 int blas_run(const uintptr_t *f, driver_queue q, uintptr_t handle, const blas_plan *p, uintptr_t a, uintptr_t b, uintptr_t c, float beta,
-             uintptr_t workspace, size_t bytes) {
+             uintptr_t workspace) {
 	const float alpha = 1;
 	int r = enter(q);
 	if (r) return r;
 	return ((int (*)(void *, void *, const void *, const void *, void *, const void *, void *, const void *, const void *, void *, void *, void *,
 	                 const void *, void *, size_t, void *))f[BLAS_MATMUL])(
 		(void *)handle, p->desc, &alpha, (const void *)a, p->a, (const void *)b, p->b, &beta, (const void *)c, p->c, (void *)c, p->c, p->algorithm,
-		(void *)workspace, bytes, (void *)q.stream);
+		(void *)workspace, p->workspace, (void *)q.stream);
 }

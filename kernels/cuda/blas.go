@@ -66,12 +66,13 @@ type products struct {
 	handle    C.uintptr_t
 	workspace uintptr
 	scratch   uintptr
+	room      int64 // bytes of scratch
 	plans     map[C.blas_shape]*C.blas_plan
 }
 
 // start is called after the memory's start.
 func (p *products) start(b *Backend) (err error) {
-	p.plans = map[C.blas_shape]*C.blas_plan{}
+	p.plans, p.room = map[C.blas_shape]*C.blas_plan{}, productScratch
 	if err := p.blas.error(C.blas_create(&p.blas[0], b.queue(), &p.handle)); err != nil {
 		return fmt.Errorf("%w: %w", kernels.ErrDevice, err)
 	}
@@ -145,8 +146,7 @@ func (b *Backend) gemm(op string, s C.blas_shape, a, bAddr, c uintptr, accumulat
 	if accumulate {
 		beta = 1
 	}
-	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta,
-		C.uintptr_t(p.workspace), productWorkspace)
+	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta, C.uintptr_t(p.workspace))
 	if r != 0 {
 		b.stick(op, fmt.Errorf("%d×%d×%d: %w", s.m, s.n, s.k, p.blas.error(r)))
 	}

@@ -36,6 +36,7 @@ typedef struct {
 typedef struct {
 	void *desc, *a, *b, *c;
 	uint64_t algorithm[8];
+	size_t workspace; // bytes that the algorithm uses, of those that it was offered
 } blas_plan;
 
 int blas_create(const uintptr_t *f, driver_queue q, uintptr_t *handle);
@@ -45,6 +46,6 @@ int blas_plan_make(const uintptr_t *f, driver_queue q, uintptr_t handle, const b
 int blas_plan_free(const uintptr_t *f, blas_plan *plan);
 // C = A·B + beta·C on the queue.
 int blas_run(const uintptr_t *f, driver_queue q, uintptr_t handle, const blas_plan *plan, uintptr_t a, uintptr_t b, uintptr_t c, float beta,
-             uintptr_t workspace, size_t bytes);
+             uintptr_t workspace);
 
 #endif

@@ -65,7 +65,7 @@ func (r rowProduct) issue(b *Backend) {
 	}
 	piece := rows
 	if perRow > 0 {
-		piece = scratchRows(r.op, perRow, r.x)
+		piece = b.scratchRows(r.op, perRow, r.x)
 	}
 	for from := int64(0); from < rows; from += piece {
 		n := min(piece, rows-from)
@@ -126,7 +126,7 @@ func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
 	}
 	piece := rows
 	if perRow > 0 {
-		piece = scratchRows(opLinearWeight, perRow, a.X)
+		piece = b.scratchRows(opLinearWeight, perRow, a.X)
 	}
 	for from := int64(0); from < rows; from += piece {
 		n := min(piece, rows-from)
@@ -149,8 +149,8 @@ func (b *Backend) weightPiece(dw, x, dy kernels.Tensor, math kernels.DType, accu
 }
 
 // scratchRows is how many rows of perRow bytes the scratch holds, beside what alignment takes.
-func scratchRows(op string, perRow int64, x kernels.Tensor) int64 {
-	n := (productScratch - 2*scratchAlign) / perRow
+func (b *Backend) scratchRows(op string, perRow int64, x kernels.Tensor) int64 {
+	n := (b.products.room - 2*scratchAlign) / perRow
 	if n == 0 {
 		panic(&kernels.ShapeError{Op: op, Code: "rows are too long to be converted", Detail: fmt.Sprint(x)})
 	}
