@@ -47,7 +47,11 @@ func (l *blas) error(r C.int) error {
 	if r == 0 {
 		return nil
 	}
-	return fmt.Errorf("cuBLASLt: status %d: %s", int(r), C.GoString(C.blas_status(&l[0], r)))
+	err := &cudaError{text: fmt.Sprintf("cuBLASLt: status %d: %s", int(r), C.GoString(C.blas_status(&l[0], r)))}
+	if r == C.BLAS_NO_MEMORY {
+		err.code = cudaOutOfMemory
+	}
+	return err
 }
 
 // What products hold of the GPU beside what plans of models count, fixed for a backend's life.
@@ -74,7 +78,7 @@ type products struct {
 func (p *products) start(b *Backend) (err error) {
 	p.plans, p.room = map[C.blas_shape]*C.blas_plan{}, productScratch
 	if err := p.blas.error(C.blas_create(&p.blas[0], b.queue(), &p.handle)); err != nil {
-		return fmt.Errorf("%w: %w", kernels.ErrDevice, err)
+		return fmt.Errorf("%w: %w", kindOf(err), err)
 	}
 	if p.workspace, err = b.deviceAlloc(productWorkspace); err != nil {
 		return b.allocError(kernels.MemWorkspace, productWorkspace, err)
@@ -115,6 +119,10 @@ func (p *products) plan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
 	if plan := p.plans[s]; plan != nil {
 		return plan, nil
 	}
+	return p.newPlan(b, s)
+}
+
+func (p *products) newPlan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
 	if len(p.plans) >= maxPlans {
 		if err := p.forget(); err != nil { // products under way hold nothing of it
 			return nil, err

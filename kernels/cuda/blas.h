@@ -24,6 +24,8 @@ enum blas_function {
 	BLAS_FUNCTIONS
 };
 
+#define BLAS_NO_MEMORY 3 // cublasStatus_t
+
 // C[m,n] = A·B, A [m,k] and B [k,n] after turning; the alignments are those of the addresses in bytes, at most 16. A and B are
 // bf16 or f32, C is bf16 or f32, sums are f32.
 typedef struct {

@@ -139,7 +139,11 @@ func (e *cudaError) Error() string { return e.text }
 // cudaOutOfMemory is CUDA_ERROR_OUT_OF_MEMORY.
 const cudaOutOfMemory = 2
 
-func isOutOfMemory(err error) bool {
+// kindOf is the sentinel for an error of the driver or of cuBLASLt: kernels.ErrOutOfMemory or kernels.ErrDevice.
+func kindOf(err error) error {
 	var e *cudaError
-	return errors.As(err, &e) && e.code == cudaOutOfMemory
+	if errors.Is(err, cu.OutOfMemory) || (errors.As(err, &e) && e.code == cudaOutOfMemory) {
+		return kernels.ErrOutOfMemory
+	}
+	return kernels.ErrDevice
 }

@@ -5,6 +5,8 @@ package cuda
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/primer-lm/primer/kernels"
 )
@@ -22,16 +24,16 @@ const (
 	failDocuments          = 8
 )
 
-// failureTexts say which op failed and how; %[1]d is the row, %[2]d the value.
+// failureTexts say which op failed and how, with the row and the value.
 var failureTexts = map[int32]string{
-	failEmbedToken:         "embed: row %[1]d: token %[2]d outside the table",
-	failRopePosition:       "rope: row %[1]d: position %[2]d outside the table",
-	failTarget:             "cross_entropy: row %[1]d: target %[2]d outside the vocabulary",
-	failSlot:               "paged_write: row %[1]d: slot %[2]d outside the cache",
-	failSampleRow:          "sample: row %[1]d has a NaN or +Inf, or no finite logit",
-	failEmbedBackwardToken: "embed_backward: row %[1]d: token %[2]d outside the table",
-	failPagedTable:         "paged_attention: sequence %[1]d: rows, length or a page (%[2]d) do not fit the cache",
-	failDocuments:          "attention: document %[1]d: cumulative lengths do not rise from 0 to the rows of the batch (%[2]d)",
+	failEmbedToken:         "embed: row {row}: token {value} outside the table",
+	failRopePosition:       "rope: row {row}: position {value} outside the table",
+	failTarget:             "cross_entropy: row {row}: target {value} outside the vocabulary",
+	failSlot:               "paged_write: row {row}: slot {value} outside the cache",
+	failSampleRow:          "sample: row {row} has a NaN or +Inf, or no finite logit",
+	failEmbedBackwardToken: "embed_backward: row {row}: token {value} outside the table",
+	failPagedTable:         "paged_attention: sequence {row}: rows, length or a page ({value}) do not fit the cache",
+	failDocuments:          "attention: document {row}: cumulative lengths do not rise from 0 to the rows of the batch ({value})",
 }
 
 // failureBytes is the size of struct failure: code int32, pad, row int64, value int64.
@@ -48,8 +50,6 @@ func (b *Backend) failureOf(raw []byte) error {
 	if !ok {
 		return fmt.Errorf("%w: %s: a kernel reports the unknown failure %d (row %d, value %d)", kernels.ErrDevice, b.Name(), code, row, value)
 	}
-	if code == failSampleRow {
-		return fmt.Errorf("%w: %s: "+text, kernels.ErrDevice, b.Name(), row)
-	}
-	return fmt.Errorf("%w: %s: %s", kernels.ErrDevice, b.Name(), fmt.Sprintf(text, row, value))
+	text = strings.NewReplacer("{row}", strconv.FormatInt(row, 10), "{value}", strconv.FormatInt(value, 10)).Replace(text)
+	return fmt.Errorf("%w: %s: %s", kernels.ErrDevice, b.Name(), text)
 }

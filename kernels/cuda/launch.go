@@ -13,8 +13,6 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
-
-	"github.com/primer-lm/primer/kernels"
 )
 
 // function is a kernel of a loaded module.
@@ -97,7 +95,7 @@ func (b *Backend) load(images []image) error {
 	for _, i := range images {
 		m, err := cu.LoadData(string(i.cubin))
 		if err != nil {
-			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kernels.ErrDevice, i.source, b.arch(), err)
+			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kindOf(err), i.source, b.arch(), err)
 		}
 		b.modules = append(b.modules, m)
 	}

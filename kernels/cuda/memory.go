@@ -70,7 +70,7 @@ func (b *Backend) deviceAlloc(bytes int64) (uintptr, error) {
 	size := C.size_t(max(bytes, 1))
 	var address C.uintptr_t
 	err := driverError(C.driver_alloc(b.queue(), C.uintptr_t(b.pool), size, &address))
-	if isOutOfMemory(err) {
+	if kindOf(err) == kernels.ErrOutOfMemory {
 		if err := driverError(C.driver_pool_trim(b.queue(), C.uintptr_t(b.pool))); err != nil {
 			return 0, err
 		}
@@ -91,7 +91,7 @@ func (b *Backend) deviceFree(address uintptr) error {
 
 // allocError names bytes and kind, and what the GPU has left.
 func (b *Backend) allocError(kind kernels.MemoryKind, bytes int64, err error) error {
-	if !isOutOfMemory(err) {
+	if kindOf(err) != kernels.ErrOutOfMemory {
 		return fmt.Errorf("%w: %s: allocating %d bytes of %v: %w", kernels.ErrDevice, b.Name(), bytes, kind, err)
 	}
 	var free, total int64
@@ -106,13 +106,13 @@ func (b *Backend) Free(mem *kernels.Memory) {
 	if mem == nil {
 		return
 	}
-	b.memory.remove(mem)
 	b.issue.Lock()
 	defer b.issue.Unlock()
-	if b.capturing {
+	if b.capturing { // and so it stays allocated
 		b.stick("free", errors.New("memory cannot be freed while operations are captured: the graph would free it at every launch"))
 		return
 	}
+	b.memory.remove(mem)
 	if err := b.deviceFree(mem.Addr); err != nil {
 		b.stick("free", err)
 	}

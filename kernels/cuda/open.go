@@ -42,7 +42,7 @@ func (b *Backend) start() (err error) {
 		return err
 	}
 	if b.context, err = b.gpu.device.RetainPrimaryCtx(); err != nil {
-		return fmt.Errorf("%w: no context on %s: %w", kernels.ErrNoDevice, b.gpu.name, err)
+		return fmt.Errorf("%w: no context on %s: %w", kindOf(err), b.gpu.name, err)
 	}
 	b.retained = true
 	if err := b.inContext(b.startStream); err != nil {
@@ -50,7 +50,7 @@ func (b *Backend) start() (err error) {
 	}
 	var pool C.uintptr_t
 	if err := driverError(C.driver_pool(C.int(b.gpu.device), &pool)); err != nil {
-		return fmt.Errorf("%w: memory pool: %w", kernels.ErrDevice, err)
+		return fmt.Errorf("%w: memory pool: %w", kindOf(err), err)
 	}
 	b.pool = uintptr(pool)
 	if err := b.startMemory(); err != nil {
@@ -68,7 +68,7 @@ func (b *Backend) start() (err error) {
 
 func (b *Backend) startStream() (err error) {
 	if b.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
-		return fmt.Errorf("%w: no stream: %w", kernels.ErrDevice, err)
+		return fmt.Errorf("%w: no stream: %w", kindOf(err), err)
 	}
 	b.streaming = true
 	return b.staging.start(b)
@@ -77,8 +77,11 @@ func (b *Backend) startStream() (err error) {
 // startMemory allocates what kernels report failures to.
 func (b *Backend) startMemory() error {
 	address, err := b.deviceAlloc(failureBytes)
+	if err != nil {
+		return b.allocError(kernels.MemWorkspace, failureBytes, err)
+	}
 	b.failures = address
-	return err
+	return nil
 }
 
 // queue is the stream with its context, as the C functions take it.

@@ -36,13 +36,13 @@ type staging struct {
 func (s *staging) start(b *Backend) error {
 	var host C.uintptr_t
 	if err := driverError(C.driver_pinned(b.queue(), pieces*pieceBytes+failureBytes, &host)); err != nil {
-		return fmt.Errorf("%w: %d bytes of pinned host memory: %w", kernels.ErrOutOfMemory, pieces*pieceBytes, err)
+		return fmt.Errorf("%w: %d bytes of pinned host memory: %w", kindOf(err), pieces*pieceBytes, err)
 	}
 	s.host = uintptr(host)
 	for ; s.made < pieces; s.made++ {
 		event, err := cu.MakeEvent(cu.DisableTiming)
 		if err != nil {
-			return fmt.Errorf("%w: event: %w", kernels.ErrDevice, err)
+			return fmt.Errorf("%w: event: %w", kindOf(err), err)
 		}
 		s.events[s.made] = event
 	}

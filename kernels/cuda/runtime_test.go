@@ -1,0 +1,260 @@
+//go:build cuda && emulator
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/primer-lm/primer/kernels"
+)
+
+// A device that is not there is an error that says how many there are.
+func TestNoSuchGPU(t *testing.T) {
+	for _, n := range []int{-1, 2, 99} {
+		if _, err := openBackend(n); !errors.Is(err, kernels.ErrNoDevice) || !strings.Contains(err.Error(), "the driver sees 2") {
+			t.Errorf("GPU %d: %v", n, err)
+		}
+	}
+}
+
+// Every allocation that opening takes fails once, for good: an error, and nothing is left.
+func TestOpenWithoutMemory(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	defer standInFailAllocation(0, 0)
+	for n := 1; ; n++ {
+		standInFailAllocation(n, 2)
+		b, err := openBackend(0)
+		if err == nil {
+			standInFailAllocation(0, 0)
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+			if n < 4 {
+				t.Errorf("opening takes %d allocations only", n-1)
+			}
+			return
+		}
+		if live, size, _ := standInMemory(); live != 0 || !errors.Is(err, kernels.ErrOutOfMemory) {
+			t.Errorf("without allocation %d: %v; %d allocations of %d bytes are left", n, err, live, size)
+		}
+	}
+}
+
+// An allocation that fails is an error and changes nothing; one that fails once only is tried again.
+func TestAllocWithoutMemory(t *testing.T) {
+	b := opened(t)
+	defer standInFailAllocation(0, 0)
+	f16, err := b.Alloc(kernels.MemWeights, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, _, _ := standInMemory()
+	usage := b.Usage()
+	for name, alloc := range map[string]func() error{
+		"Alloc": func() error { _, err := b.Alloc(kernels.MemCache, 1000); return err },
+		"Map":   func() error { _, err := b.Map(kernels.MemWeights, make([]byte, 1000)); return err },
+		"Prepare": func() error {
+			_, err := b.Prepare(kernels.NewTensor(f16, 0, kernels.F16, 4, 8), kernels.WeightFrozen)
+			return err
+		},
+	} {
+		standInFailAllocation(1, 2)
+		if err := alloc(); !errors.Is(err, kernels.ErrOutOfMemory) || !strings.Contains(err.Error(), "bytes of") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if now, _, _ := standInMemory(); now != live || b.Usage().Now != usage.Now {
+			t.Errorf("%s: %d allocations live, %d before; usage %v, before %v", name, now, live, b.Usage().Now, usage.Now)
+		}
+	}
+	standInFailAllocation(1, 1)
+	mem, err := b.Alloc(kernels.MemCache, 1000)
+	if err != nil {
+		t.Errorf("after room was made: %v", err)
+	}
+	b.Free(mem)
+	if err := b.Sync(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A launch that cannot be is an error that names op and kernel; nothing is launched after it, and all is well after Sync.
+func TestFailedLaunches(t *testing.T) {
+	b := opened(t)
+	x := newMatrix(t, b, kernels.F32, 1, 4, 4)
+	zero := func() { b.zero("zero", x.Tensor) }
+	args := linearBiasArgs{failures: b.failures}
+	for want, issue := range map[string]func(){
+		"no .cu file has a kernel nothing": func() { launch(b, "op_name", "nothing", dims{1, 1, 1}, 32, 0, &args) },
+		"wants 1073741824 bytes":           func() { launch(b, "op_name", "linear_bias", dims{1, 1, 1}, 32, 1<<30, &args) },
+		"launching linear_bias":            func() { launch(b, "op_name", "linear_bias", dims{1, 1, 1}, 4096, 0, &args) },
+	} {
+		issue()
+		zero()
+		if err := b.Read(make([]byte, 64), x.Tensor); err == nil {
+			t.Errorf("%s: Read says nothing", want)
+		}
+		err := b.Sync()
+		if !errors.Is(err, kernels.ErrDevice) || !strings.Contains(err.Error(), "op_name") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if err := b.Sync(); err != nil {
+			t.Errorf("%s: a second Sync: %v", want, err)
+		}
+		x.check(t, b, "after a failure", x.v)
+	}
+	launch(b, "op_name", "nothing", dims{0, 1, 1}, 32, 0, &args) // nothing to launch
+	if err := b.Sync(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a kernel reports comes back once, with row and value.
+func TestReportedFailures(t *testing.T) {
+	b := opened(t)
+	for code, want := range map[byte]string{
+		failEmbedToken: "embed: row 258: token -1 outside", failTarget: "cross_entropy: row 258: target -1", failSlot: "row 258: slot -1",
+		failSampleRow: "row 258 has a NaN", failPagedTable: "sequence 258", 99: "unknown failure 99",
+	} {
+		mem := &kernels.Memory{Addr: b.failures, Size: failureBytes}
+		raw := make([]byte, failureBytes)
+		raw[0], raw[8], raw[9] = code, 2, 1
+		for i := 16; i < 24; i++ {
+			raw[i] = 0xff
+		}
+		b.Write(kernels.NewTensor(mem, 0, kernels.U8, failureBytes), raw)
+		err := b.Sync()
+		if !errors.Is(err, kernels.ErrDevice) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "%!") {
+			t.Errorf("code %d: %v, want %q", code, err, want)
+		}
+		if err := b.Sync(); err != nil {
+			t.Errorf("code %d: a second Sync: %v", code, err)
+		}
+	}
+}
+
+// No launch and no product allocates, once its kernel or its algorithm is there.
+func TestLaunchesDoNotAllocate(t *testing.T) {
+	b := opened(t)
+	y, x, w := newMatrix(t, b, kernels.F32, 1, 3, 4), newMatrix(t, b, kernels.F32, 2, 3, 5), newMatrix(t, b, kernels.F32, 3, 4, 5)
+	bias := newMatrix(t, b, kernels.F32, 4, 1, 4)
+	a := kernels.LinearArgs{Y: y.Tensor, X: x.Tensor, Bias: bias.Reshape(4), W: kernels.Weight{Tensor: w.Tensor, O: 4, I: 5, Type: kernels.F32}}
+	n := testing.AllocsPerRun(20, func() { b.Linear(a) })
+	if err := b.Sync(); err != nil || n > 0 {
+		t.Errorf("%v allocations a product with a bias, %v", n, err)
+	}
+}
+
+// A captured graph runs nothing when it is captured and everything each time that it is launched.
+func TestGraph(t *testing.T) {
+	b := opened(t)
+	y, x, w := newMatrix(t, b, kernels.F32, 1, 2, 3), newMatrix(t, b, kernels.F32, 2, 2, 4), newMatrix(t, b, kernels.F32, 3, 3, 4)
+	weight := kernels.Weight{Tensor: w.Tensor, O: 3, I: 4, Type: kernels.F32}
+	issue := func() { b.Linear(kernels.LinearArgs{Y: y.Tensor, X: x.Tensor, W: weight, Accumulate: true}) }
+	want := y.v
+	step := func() { want = product(2, 3, 4, x.at, w.at, func(i, j int64) float64 { return want[i*3+j] }) }
+	issue()
+	step()
+	g, err := b.Capture(issue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.check(t, b, "after capturing", want)
+	for range 3 {
+		g.Launch()
+		step()
+	}
+	y.check(t, b, "after three launches", want)
+	if err := errors.Join(g.Close(), g.Close()); err != nil {
+		t.Error(err)
+	}
+	for name, bad := range map[string]func(){
+		"written":   func() { b.Write(x.Tensor, make([]byte, x.Bytes())) },
+		"freed":     func() { b.Free(&kernels.Memory{}) },
+		"allocated": func() { mustNot(b.Alloc(kernels.MemCache, 8)) },
+		"waited":    func() { mustNot(0, b.Sync()) },
+	} {
+		if name == "freed" {
+			mem, err := b.Alloc(kernels.MemCache, 8)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad = func() { b.Free(mem) }
+		}
+		g, err := b.Capture(bad)
+		if name == "written" || name == "freed" {
+			if !errors.Is(err, kernels.ErrDevice) {
+				t.Errorf("%s within a capture: %v", name, err)
+			}
+		} else if err != nil {
+			t.Errorf("%s within a capture is refused there, not after: %v", name, err)
+		} else if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := b.Sync(); err != nil {
+			t.Errorf("%s: after the capture: %v", name, err)
+		}
+	}
+}
+
+func mustNot[T any](_ T, err error) {
+	if err == nil {
+		panic("no error within a capture")
+	}
+}
+
+// Two GPUs in one process, used from goroutines that move from thread to thread.
+func TestTwoGPUs(t *testing.T) {
+	first := opened(t)
+	second, err := openBackend(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := second.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var wait sync.WaitGroup
+	problems := make([]error, 8)
+	for i := range problems {
+		wait.Go(func() {
+			b := []*Backend{first, second}[i%2]
+			mem, err := b.Alloc(kernels.MemInputs, 4000)
+			if err != nil {
+				problems[i] = err
+				return
+			}
+			defer b.Free(mem)
+			x := kernels.NewTensor(mem, 0, kernels.U8, 4000)
+			for k := range 20 {
+				src, got := make([]byte, 4000), make([]byte, 4000)
+				src[k] = byte(i + 1)
+				b.Write(x, src)
+				if err := b.Read(got, x); err != nil || got[k] != src[k] {
+					problems[i] = fmt.Errorf("%s: round %d: %d, %w", b.Name(), k, got[k], err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range problems {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPeaks(t *testing.T) {
+	b := opened(t)
+	p, err := b.measurePeaks(16, 16, 4096)
+	if err != nil || !(p.GEMM32 > 0 && p.GEMM16 > 0 && p.Copy > 0) {
+		t.Errorf("measured %+v, %v", p, err)
+	}
+	if used := b.Usage().Now[kernels.MemWorkspace]; used != 0 {
+		t.Errorf("%d bytes are held after measuring", used)
+	}
+}
