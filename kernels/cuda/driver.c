@@ -16,7 +16,7 @@ void driver_error(int error, char *out, size_t size) {
 
 static CUresult enter(driver_queue q) { return cuCtxSetCurrent((CUcontext)q.context); }
 
-int driver_launch(driver_queue q, uintptr_t function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned shared, const void *args, size_t size) {
+int driver_launch(driver_queue q, uintptr_t function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned shared, uintptr_t args, size_t size) {
 	CUresult r = enter(q);
 	if (r) return r;
 	// With its size given, the parameter is copied as a whole, and a struct of another size is refused.

@@ -18,7 +18,7 @@ int driver_init(void);
 void driver_error(int error, char *out, size_t size);
 
 // One launch: grid and threads as dimensions, args the kernel's one parameter of the given size.
-int driver_launch(driver_queue q, uintptr_t function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned shared, const void *args, size_t size);
+int driver_launch(driver_queue q, uintptr_t function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned shared, uintptr_t args, size_t size);
 int driver_set_shared(driver_queue q, uintptr_t function, int bytes);
 
 int driver_pool(int device, uintptr_t *pool); // the device's own pool, told to keep what is freed

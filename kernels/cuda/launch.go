@@ -3,7 +3,6 @@
 package cuda
 
 /*
-#cgo noescape driver_launch
 #include "driver.h"
 */
 import "C"
@@ -47,8 +46,10 @@ func (b *Backend) launchKernel(op, kernel string, grid dims, threads, shared int
 			return
 		}
 	}
+	// The struct stands on the caller's stack, and has to stay there: a pointer to it for C would move it to the heap.
+	copy(b.staging.args(int(size)), unsafe.Slice((*byte)(args), size))
 	r := C.driver_launch(b.queue(), C.uintptr_t(f.handle), C.uint(grid.x), C.uint(grid.y), C.uint(grid.z), C.uint(threads),
-		C.uint(shared), args, C.size_t(size))
+		C.uint(shared), C.uintptr_t(b.staging.host+argsAt), C.size_t(size))
 	if r != 0 {
 		b.stick(op, fmt.Errorf("launching %s, %v blocks of %d threads with %d bytes of shared memory: %w", kernel, grid, threads, shared, driverError(r)))
 	}

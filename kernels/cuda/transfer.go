@@ -22,10 +22,15 @@ import (
 const (
 	pieces     = 8
 	pieceBytes = 1 << 20
+
+	failureAt   = pieces * pieceBytes // what is beside the pieces: a struct failure,
+	argsAt      = failureAt + 64      // and the arguments of a launch
+	argsBytes   = 4096                // as many as a kernel may have
+	stagedBytes = argsAt + argsBytes
 )
 
 type staging struct {
-	host   uintptr // pieces, then room for a struct failure
+	host   uintptr
 	events [pieces]cu.Event
 	made   int // events that there are
 	next   int // piece
@@ -35,8 +40,8 @@ type staging struct {
 // start is called in the backend's context, as stop.
 func (s *staging) start(b *Backend) error {
 	var host C.uintptr_t
-	if err := driverError(C.driver_pinned(b.queue(), pieces*pieceBytes+failureBytes, &host)); err != nil {
-		return fmt.Errorf("%w: %d bytes of pinned host memory: %w", kindOf(err), pieces*pieceBytes, err)
+	if err := driverError(C.driver_pinned(b.queue(), stagedBytes, &host)); err != nil {
+		return fmt.Errorf("%w: %d bytes of pinned host memory: %w", kindOf(err), stagedBytes, err)
 	}
 	s.host = uintptr(host)
 	for ; s.made < pieces; s.made++ {
@@ -65,6 +70,14 @@ func (s *staging) stop(b *Backend) error {
 func (s *staging) bytes(at, n int) []byte {
 	address := s.host + uintptr(at)
 	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), n)
+}
+
+// args is room for the arguments of one launch, which the driver copies.
+func (s *staging) args(n int) []byte {
+	if n > argsBytes {
+		panic("cuda: a kernel with more than 4096 bytes of arguments")
+	}
+	return s.bytes(argsAt, n)
 }
 
 // Write issues a copy from host to device. It copies src before it returns, and waits only where a piece of the ring is still
@@ -164,7 +177,7 @@ func (b *Backend) failure(clear bool) error {
 	if b.capturing {
 		return fmt.Errorf("%w: %s: operations are being captured: nothing can be waited for", kernels.ErrDevice, b.Name())
 	}
-	raw := b.staging.bytes(pieces*pieceBytes, failureBytes)
+	raw := b.staging.bytes(failureAt, failureBytes)
 	err := b.inContext(func() error {
 		if err := cu.MemcpyDtoHAsync(unsafe.Pointer(&raw[0]), cu.DevicePtr(b.failures), failureBytes, b.stream); err != nil {
 			return err
