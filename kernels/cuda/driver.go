@@ -32,10 +32,11 @@ type gpu struct {
 	name       string // "NVIDIA H200"
 	processors int
 	bytes      int64 // of memory
+	pools      int   // 1: memory can be allocated in a stream's order
 	shared     int   // bytes of shared memory that one block may have
 }
 
-// open finds the GPU with the given number and checks that it can be used.
+// openGPU finds the GPU with the given number and checks that it can be used.
 func openGPU(ordinal int) (gpu, error) {
 	g := gpu{ordinal: ordinal}
 	if err := fillDriver(); err != nil {
@@ -44,9 +45,9 @@ func openGPU(ordinal int) (gpu, error) {
 	if err := driverError(C.driver_init()); err != nil {
 		return g, fmt.Errorf("%w: the NVIDIA driver does not start: %w", kernels.ErrNoDevice, err)
 	}
-	if g.driver = cu.Version(); g.driver < minDriver {
-		return g, fmt.Errorf("%w: the NVIDIA driver is too old: it is for CUDA %s, CUDA %s or newer is needed (driver 525.60 or newer)",
-			kernels.ErrNoDevice, cudaVersion(g.driver), cudaVersion(minDriver))
+	g.driver = cu.Version()
+	if err := checkDriver(g.driver); err != nil {
+		return g, err
 	}
 	n, err := cu.NumDevices()
 	if err != nil {
@@ -58,11 +59,28 @@ func openGPU(ordinal int) (gpu, error) {
 	if err := g.query(); err != nil {
 		return g, err
 	}
-	if g.capability < minCapability {
-		return g, fmt.Errorf("%w: %s has compute capability %d.%d; the kernels need 8.0 (A100) or newer",
-			kernels.ErrNoDevice, g.name, g.capability/10, g.capability%10)
+	return g, g.check()
+}
+
+// checkDriver refuses a driver that does not run what NVRTC compiles.
+func checkDriver(version int) error {
+	if version >= minDriver {
+		return nil
 	}
-	return g, nil
+	return fmt.Errorf("%w: the NVIDIA driver is too old: it is for CUDA %s, CUDA %s or newer is needed (driver 525.60 or newer)",
+		kernels.ErrNoDevice, cudaVersion(version), cudaVersion(minDriver))
+}
+
+// check refuses a GPU without what the kernels are built on.
+func (g gpu) check() error {
+	switch {
+	case g.capability < minCapability:
+		return fmt.Errorf("%w: %s has compute capability %d.%d; the kernels need 8.0 (A100) or newer",
+			kernels.ErrNoDevice, g.name, g.capability/10, g.capability%10)
+	case g.pools == 0:
+		return fmt.Errorf("%w: %s has no stream-ordered memory pools, as some shared (vGPU) devices; they are needed", kernels.ErrNoDevice, g.name)
+	}
+	return nil
 }
 
 // query asks the driver about the GPU.
@@ -76,17 +94,14 @@ func (g *gpu) query() (err error) {
 	if g.bytes, err = g.device.TotalMem(); err != nil {
 		return fmt.Errorf("%w: memory of %s: %w", kernels.ErrNoDevice, g.name, err)
 	}
-	var major, minor, pools int
+	var major, minor int
 	for attribute, into := range map[cu.DeviceAttribute]*int{
 		cu.ComputeCapabilityMajor: &major, cu.ComputeCapabilityMinor: &minor, cu.MultiprocessorCount: &g.processors,
-		maxSharedOptIn: &g.shared, memoryPools: &pools,
+		maxSharedOptIn: &g.shared, memoryPools: &g.pools,
 	} {
 		if *into, err = g.device.Attribute(attribute); err != nil {
 			return fmt.Errorf("%w: attribute %d of %s: %w", kernels.ErrNoDevice, attribute, g.name, err)
 		}
-	}
-	if pools == 0 {
-		return fmt.Errorf("%w: %s has no stream-ordered memory pools, as some shared (vGPU) devices; they are needed", kernels.ErrNoDevice, g.name)
 	}
 	g.capability = 10*major + minor
 	return nil

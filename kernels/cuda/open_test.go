@@ -49,3 +49,32 @@ func TestAnotherLibrary(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A driver that is too old and a GPU that is are told apart, each with what it is and what it would have to be.
+func TestTooOld(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		says []string
+	}{
+		"driver":  {checkDriver(11080), []string{"driver is too old", "CUDA 11.8", "CUDA 12.0"}},
+		"unknown": {checkDriver(-1), []string{"driver is too old"}},
+		"GPU":     {gpu{name: "Tesla T4", capability: 75, pools: 1}.check(), []string{"Tesla T4", "7.5", "8.0"}},
+		"vGPU":    {gpu{name: "A100 slice", capability: 80}.check(), []string{"A100 slice", "memory pools"}},
+	} {
+		if !errors.Is(c.err, kernels.ErrNoDevice) {
+			t.Errorf("%s: %v", name, c.err)
+			continue
+		}
+		for _, says := range c.says {
+			if !strings.Contains(c.err.Error(), says) {
+				t.Errorf("%s: %v does not say %q", name, c.err, says)
+			}
+		}
+	}
+	if err := errors.Join(checkDriver(12000), gpu{capability: 80, pools: 1}.check(), gpu{capability: 90, pools: 1}.check()); err != nil {
+		t.Error(err)
+	}
+	if a, h := (gpu{capability: 80}).arch(), (gpu{capability: 90}).arch(); a != "sm_80" || h != "sm_90a" {
+		t.Errorf("compiled for %s and %s", a, h)
+	}
+}
