@@ -17,6 +17,15 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
+// Open opens GPU number device.
+func Open(device int) (kernels.Backend, error) {
+	b, err := openBackend(device)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
 // openBackend opens a GPU: its context, one stream, the kernels compiled for it, and cuBLASLt. What is missing for that is an
 // error that wraps kernels.ErrNoDevice and says what was looked for and where.
 func openBackend(ordinal int) (*Backend, error) {
@@ -74,13 +83,14 @@ func (b *Backend) startStream() (err error) {
 	return b.staging.start(b)
 }
 
-// startMemory allocates what kernels report failures to.
-func (b *Backend) startMemory() error {
-	address, err := b.deviceAlloc(failureBytes)
-	if err != nil {
+// startMemory allocates what kernels report failures to, and where the parts of a sum stand.
+func (b *Backend) startMemory() (err error) {
+	if b.failures, err = b.deviceAlloc(failureBytes); err != nil {
 		return b.allocError(kernels.MemWorkspace, failureBytes, err)
 	}
-	b.failures = address
+	if b.sums, err = b.deviceAlloc(sumBytes); err != nil {
+		return b.allocError(kernels.MemWorkspace, sumBytes, err)
+	}
 	return nil
 }
 
