@@ -55,7 +55,7 @@ func TestWriteAndRead(t *testing.T) {
 		x := kernels.NewTensor(mem, 1, kernels.U8, n)
 		want := make([]byte, n)
 		for i := range want {
-			want[i] = byte(i*7 + i>>11)
+			want[i] = byte(i*7 + i>>11 + i/pieceBytes)
 		}
 		src := bytes.Clone(want)
 		b.Write(x, src)

@@ -128,9 +128,11 @@ func (b *Backend) freeAll() error {
 	}
 	clear(b.memory.live)
 	b.memory.usage.Now = [kernels.NumMemoryKinds]int64{}
-	if b.failures != 0 {
-		problems = append(problems, b.deviceFree(b.failures))
-		b.failures = 0
+	for _, address := range []*uintptr{&b.failures, &b.sums} {
+		if *address != 0 {
+			problems = append(problems, b.deviceFree(*address))
+			*address = 0
+		}
 	}
 	return errors.Join(problems...)
 }

@@ -17,6 +17,15 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
+// Open opens GPU number device.
+func Open(device int) (kernels.Backend, error) {
+	b, err := openBackend(device)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
 // openBackend opens a GPU: its context, one stream, the kernels compiled for it, and cuBLASLt. What is missing for that is an
 // error that wraps kernels.ErrNoDevice and says what was looked for and where.
 func openBackend(ordinal int) (*Backend, error) {
@@ -74,14 +83,14 @@ func (b *Backend) startStream() (err error) {
 	return b.staging.start(b)
 }
 
-// startMemory allocates what kernels report failures to, and behind it what sums keep their parts in.
-func (b *Backend) startMemory() error {
-	const aligned = 256 // failureBytes, and the parts at an address of their own
-	address, err := b.deviceAlloc(aligned + sumBytes)
-	if err != nil {
-		return b.allocError(kernels.MemWorkspace, aligned+sumBytes, err)
+// startMemory allocates what kernels report failures to, and where the parts of a sum stand.
+func (b *Backend) startMemory() (err error) {
+	if b.failures, err = b.deviceAlloc(failureBytes); err != nil {
+		return b.allocError(kernels.MemWorkspace, failureBytes, err)
 	}
-	b.failures, b.sums = address, address+aligned
+	if b.sums, err = b.deviceAlloc(sumBytes); err != nil {
+		return b.allocError(kernels.MemWorkspace, sumBytes, err)
+	}
 	return nil
 }
 
