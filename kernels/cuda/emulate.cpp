@@ -276,6 +276,7 @@ void stop(const std::string &what) {
 
 bool launch(const kernel *k, dims grid, dims size, size_t shared, const void *args, std::string *what) {
 	set_up();
+	k->launches++;
 	running = k, arguments = args, runner = gettid();
 	grid_size = grid, block_size = size, count = (int)(size.x * size.y * size.z), shared_size = shared;
 	launches++;

@@ -12,7 +12,6 @@ import "C"
 import (
 	"embed"
 	"errors"
-	"fmt"
 	"unsafe"
 )
 
@@ -39,14 +38,20 @@ func emulate(kernel string, grid dims, threads, shared int, args unsafe.Pointer,
 // emulateSeed says from what the emulator's schedules follow.
 func emulateSeed(seed uint64) { C.primer_emulate_seed(C.ulonglong(seed)) }
 
-// emulatedKernel says whether the emulator has the kernel, with the size of its arguments and its most threads.
-func emulatedKernel(kernel string) (args, threads int, err error) {
-	name := C.CString(kernel)
-	defer C.free(unsafe.Pointer(name))
-	var size C.size_t
-	n := C.primer_emulate_find(name, &size)
-	if n == 0 {
-		return 0, 0, fmt.Errorf("emulator: no kernel %s", kernel)
+// emulatedKernel is a kernel of the emulator's table.
+type emulatedKernel struct {
+	name, file string
+	launches   int // so far
+}
+
+func emulatedKernels() (all []emulatedKernel) {
+	for i := 0; ; i++ {
+		var file *C.char
+		var launches C.ulonglong
+		name := C.primer_emulate_kernel(C.int(i), &file, &launches)
+		if name == nil {
+			return all
+		}
+		all = append(all, emulatedKernel{C.GoString(name), C.GoString(file), int(launches)})
 	}
-	return int(size), int(n), nil
 }

@@ -61,6 +61,7 @@ struct kernel {
 	int threads;
 	const char *file;
 	const kernel *next;
+	mutable u64 launches = 0;
 	HIDDEN kernel(const char *name, void (*run)(const void *), size_t args, int threads, const char *file);
 };
 

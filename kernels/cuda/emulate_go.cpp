@@ -42,9 +42,10 @@ int primer_emulate(const char *name, const unsigned *grid, const unsigned *block
 
 void primer_emulate_seed(unsigned long long value) { seed(value); }
 
-int primer_emulate_find(const char *name, size_t *args) {
-	const kernel *k = find(name);
-	if (!k) return 0;
-	*args = k->args;
-	return k->threads;
+const char *primer_emulate_kernel(int i, const char **file, unsigned long long *launches) {
+	const kernel *k = all();
+	for (; k && i > 0; i--) k = k->next;
+	if (!k) return nullptr;
+	*file = k->file, *launches = k->launches;
+	return k->name;
 }

@@ -120,6 +120,20 @@ func TestEmulatorFindsPlantedBugs(t *testing.T) {
 	}
 }
 
+// Conversions between f32 and halves, all of them.
+func TestEmulatedHalves(t *testing.T) {
+	wrong := make([]float32, 1<<16)
+	args := plantedArgs{0, uintptr(unsafe.Pointer(&wrong[0])), 1 << 16, 0}
+	if err := emulate("planted_half", dims{1 << 9, 1, 1}, 128, 0, unsafe.Pointer(&args), unsafe.Sizeof(args)); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range wrong {
+		if n != 0 {
+			t.Fatalf("the half %#04x: %v", i, n)
+		}
+	}
+}
+
 // A launch that no device would take, or whose arguments have another layout, is refused.
 func TestEmulatorRefusesLaunches(t *testing.T) {
 	args := plantedArgs{}

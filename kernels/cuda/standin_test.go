@@ -238,3 +238,27 @@ func TestStandInRefuses(t *testing.T) {
 		t.Error("allocated without a context")
 	}
 }
+
+// The stand-in's NVRTC knows the kernels of the sources, and no others; it looks for headers.
+func TestStandInCompiler(t *testing.T) {
+	n, err := openNVRTC(12040)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"planted.cu", "#include \"prims.cuh\"\n// KERNEL(none, in a comment\nKERNEL(planted_edge, planted_args, 128, 1) {", ""},
+		{"planted.cu", "KERNEL(planted_none, planted_args, 128, 1) {", "planted_none"},
+		{"other.cu", "KERNEL(planted_edge, planted_args, 128, 1) {", "planted_edge of other.cu"},
+		{"planted.cu", "#include \"other.cuh\"\n", "other.cuh"},
+		{"other.cu", "", "no kernel of other.cu"},
+	} {
+		image, _, err := n.compile(c.name, c.text, map[string]string{"prims.cuh": ""}, []string{"--gpu-architecture=sm_90a"})
+		if c.want == "" {
+			if err != nil || !strings.Contains(string(image), "planted_edge\n") {
+				t.Errorf("%q: %v, %v", image, err, c)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: got %v", c, err)
+		}
+	}
+}

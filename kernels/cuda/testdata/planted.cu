@@ -96,3 +96,16 @@ KERNEL(planted_shared, planted_args, 128, 1) {
 		a.y[0] = sum;
 	}
 }
+
+// y[i] is what the half with the bits i is as f32, x[i] is not read; what half_of makes of it has to be i again. Between two halves it
+// takes the nearer, and of two that are as near the even one. The bug: it counts as an error what is none.
+KERNEL(planted_half, planted_args, 128, 1) {
+	const u32 i = blockIdx.x * 128 + threadIdx.x;
+	const float half = f32_of_half((u16)i), next = f32_of_half((u16)(i + 1)), middle = half + (next - half) / 2;
+	int wrong = half == half && half_of(half) != i;
+	if (i % 0x8000 < 0x7bff) { // it and the next are finite
+		wrong += half_of(middle) != i + i % 2;
+		wrong += half_of(f32_bits(bits_f32(middle) - 1)) != i || half_of(f32_bits(bits_f32(middle) + 1)) != i + 1;
+	}
+	a.y[i] = wrong + a.bug;
+}
