@@ -108,3 +108,18 @@ func TestStreamingOpsSkipAfterAFailure(t *testing.T) {
 		}
 	}
 }
+
+// Eight-byte elements may lie at multiples of four: what is repeated is then turned by half.
+func TestFillAtHalfAnElement(t *testing.T) {
+	b := &probe{Backend: opened(t), t: t}
+	const n = 1000
+	all := b.longs(make([]int64, n+1)...)
+	x := kernels.NewTensor(all.Mem, 4, kernels.I64, n)
+	b.outputs = []kernels.Tensor{x}
+	b.Fill(kernels.FillArgs{Dst: x, Value: 1<<40 + 3})
+	for i, data := 0, b.results()[0]; i < n; i++ {
+		if got := binary.LittleEndian.Uint64(data[8*i:]); got != 1<<40+3 {
+			t.Fatalf("element %d is %#x", i, got)
+		}
+	}
+}
