@@ -48,13 +48,6 @@ func isAligned(t kernels.Tensor, dim, bytes int64) bool {
 	return t.Addr%uintptr(bytes) == 0 && dim*t.Type.Size()%bytes == 0
 }
 
-func flag(on bool) int32 {
-	if on {
-		return 1
-	}
-	return 0
-}
-
 // PagedWrite stores the key and value heads of new rows.
 func (b *Backend) PagedWrite(a kernels.PagedWriteArgs) {
 	a.Check()
@@ -65,8 +58,8 @@ func (b *Backend) PagedWrite(a kernels.PagedWriteArgs) {
 	args := pagedWriteArgs{
 		kcache: addr(a.KCache), vcache: addr(a.VCache), qkv: addr(a.QKV), slots: addr(a.Slots), failed: b.failures,
 		pages: a.KCache.Dim(0), pageSize: a.KCache.Dim(2), heads: int32(a.Heads), kvHeads: int32(a.KVHeads), dim: int32(d),
-		cacheBF16: flag(a.KCache.Type == kernels.BF16),
-		vectors:   flag(isAligned(a.QKV, d, 16) && isAligned(a.KCache, d, 16) && isAligned(a.VCache, d, 16)),
+		cacheBF16: asInt(a.KCache.Type == kernels.BF16),
+		vectors:   asInt(isAligned(a.QKV, d, 16) && isAligned(a.KCache, d, 16) && isAligned(a.VCache, d, 16)),
 	}
 	grid := dims{int(n), int(min(2*a.KVHeads, pagedMaxGrid)), 1}
 	launch(b, "paged_write", "paged_write"+suffix(a.QKV), grid, pagedWriteThreads(d), 0, &args)
@@ -196,8 +189,8 @@ func (b *Backend) pagedArgs(a *kernels.PagedAttentionArgs) pagedAttentionArgs {
 		lens: addr(a.Lens), work: addr(a.Work), failed: b.failures, rows: a.QKV.Dim(0), pages: a.KCache.Dim(0), width: a.PageTable.Dim(1),
 		seqs: int32(seqs), heads: int32(a.Heads), kvHeads: int32(a.KVHeads), dim: int32(d), pageSize: int32(a.KCache.Dim(2)),
 		maxLen: int32(a.MaxLen), window: int32(window), split: int32(split), splits: int32(splits), stride: int32(pagedStride(d)),
-		narrow: int32(pagedNarrowRows(seqs)), cacheBF16: flag(a.KCache.Type == kernels.BF16),
-		aligned: flag(aligned), outWords: flag(isAligned(a.Out, d, 4)), scale: a.Scale * log2e,
+		narrow: int32(pagedNarrowRows(seqs)), cacheBF16: asInt(a.KCache.Type == kernels.BF16),
+		aligned: asInt(aligned), outWords: asInt(isAligned(a.Out, d, 4)), scale: a.Scale * log2e,
 	}
 }
 
