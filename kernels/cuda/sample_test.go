@@ -59,7 +59,7 @@ func TestSampleLargeVocabulary(t *testing.T) {
 		logits, temperature, topP, minP = append(logits, q.logits...), append(temperature, q.temperature), append(topP, q.topP), append(minP, q.minP)
 		topK, seed, position = append(topK, int64(q.topK)), append(seed, i), append(position, i*i)
 	}
-	r := newRig(t)
+	r := newScorer(t)
 	a := kernels.SampleArgs{
 		Tokens: r.tensor(kernels.I32, 0, n), LogProbs: r.tensor(kernels.F32, 0, n), TopTokens: r.tensor(kernels.I32, 0, n, top),
 		TopLogProbs: r.tensor(kernels.F32, 0, n, top), Logits: r.floats(kernels.F32, 1, logits, n, v),
@@ -107,7 +107,7 @@ func checkTop(t *testing.T, r request, tokens []int32, logProbs []float32) {
 // Over many positions a token comes as often as its probability says.
 func TestSampleFrequencies(t *testing.T) {
 	const n, v = 1000, 5
-	r := newRig(t)
+	r := newScorer(t)
 	logits, heat, positions, total := make([]float32, n*v), make([]float32, n), make([]int64, n), 0.0
 	for i := range logits {
 		logits[i], heat[i/v], positions[i/v] = float32(i%v)/2, 1, int64(i/v)

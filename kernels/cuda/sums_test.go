@@ -25,7 +25,7 @@ func normal(n int64, seed uint64) []float32 {
 // A row long enough for the loads of several packets at once has the same bits wherever it begins, and the right loss.
 func TestCrossEntropyAtOddAddresses(t *testing.T) {
 	const n, v = 2, 33001
-	r, logits := newRig(t), normal(n*v, 1)
+	r, logits := newScorer(t), normal(n*v, 1)
 	for _, d := range []kernels.DType{kernels.F32, kernels.BF16} {
 		var want []byte
 		for _, odd := range []int64{0, 1, 3} {
@@ -50,7 +50,7 @@ func TestCrossEntropyAtOddAddresses(t *testing.T) {
 
 // Whatever the address, a sum has the same bits, also where parts grow with the length.
 func TestSumAtOddAddresses(t *testing.T) {
-	r, x := newRig(t), normal(1<<16, 2)
+	r, x := newScorer(t), normal(1<<16, 2)
 	for _, n := range []int64{sumGrain - 1, 5*sumGrain + 3, sumParts*sumGrain + 12345} {
 		values, want := make([]float32, n), 0.0
 		for i := range values {
@@ -71,7 +71,7 @@ func TestSumAtOddAddresses(t *testing.T) {
 
 // AdamW writes the same bits at odd addresses, where it moves element by element, and every block.
 func TestAdamWAtOddAddresses(t *testing.T) {
-	r := newRig(t)
+	r := newScorer(t)
 	n := int64(2*adamwBlocks*r.multiprocessors+3) * kernels.Block // blocks of the grid take two or three
 	before, grad, m := normal(n, 3), normal(n, 4), normal(n, 5)
 	for _, moments := range []kernels.DType{kernels.F32, kernels.BF16} {
@@ -102,7 +102,7 @@ func TestAdamWAtOddAddresses(t *testing.T) {
 
 // After a failure nothing is written, by kernels that cannot fail themselves either; after Sync all is as before.
 func TestNothingRunsAfterAFailure(t *testing.T) {
-	r := newRig(t)
+	r := newScorer(t)
 	out, x := r.tensor(kernels.F64, 0, 1), r.floats(kernels.F32, 0, normal(100, 6), 100)
 	loss := kernels.CrossEntropyArgs{Loss: r.tensor(kernels.F32, 0, 1), Logits: r.floats(kernels.F32, 0, normal(7, 7), 1, 7), Targets: r.ints(kernels.I32, 7)}
 	right, clip := r.ints(kernels.I32, 0), r.tensor(kernels.F32, 0, kernels.ClipLen)

@@ -11,13 +11,13 @@ import (
 	"github.com/primer-lm/primer/kernels/ref"
 )
 
-// rig makes tensors on the device, and reads them, for one test.
-type rig struct {
+// scorer makes tensors on the device, and reads them, for one test.
+type scorer struct {
 	*Backend
 	t *testing.T
 }
 
-func newRig(t *testing.T) rig {
+func newScorer(t *testing.T) scorer {
 	t.Helper()
 	b, err := openBackend(0)
 	if err != nil {
@@ -28,11 +28,11 @@ func newRig(t *testing.T) rig {
 			t.Error(err)
 		}
 	})
-	return rig{b, t}
+	return scorer{b, t}
 }
 
 // tensor makes a tensor of zeros that begins `odd` elements after an aligned address.
-func (r rig) tensor(d kernels.DType, odd int64, dims ...int64) kernels.Tensor {
+func (r scorer) tensor(d kernels.DType, odd int64, dims ...int64) kernels.Tensor {
 	r.t.Helper()
 	mem, err := r.Alloc(kernels.MemInputs, (kernels.ShapeOf(d, dims...).Len()+odd)*d.Size())
 	if err != nil {
@@ -42,7 +42,7 @@ func (r rig) tensor(d kernels.DType, odd int64, dims ...int64) kernels.Tensor {
 }
 
 // floats makes an F32 or BF16 tensor of values, ints an I32 or I64 one.
-func (r rig) floats(d kernels.DType, odd int64, values []float32, dims ...int64) kernels.Tensor {
+func (r scorer) floats(d kernels.DType, odd int64, values []float32, dims ...int64) kernels.Tensor {
 	r.t.Helper()
 	var out []byte
 	for _, v := range values {
@@ -57,7 +57,7 @@ func (r rig) floats(d kernels.DType, odd int64, values []float32, dims ...int64)
 	return x
 }
 
-func (r rig) ints(d kernels.DType, values ...int64) kernels.Tensor {
+func (r scorer) ints(d kernels.DType, values ...int64) kernels.Tensor {
 	r.t.Helper()
 	var out []byte
 	for _, v := range values {
@@ -73,7 +73,7 @@ func (r rig) ints(d kernels.DType, values ...int64) kernels.Tensor {
 }
 
 // bytes waits and reads tensors, one behind the other.
-func (r rig) bytes(tensors ...kernels.Tensor) []byte {
+func (r scorer) bytes(tensors ...kernels.Tensor) []byte {
 	r.t.Helper()
 	var out []byte
 	for _, x := range tensors {
@@ -87,7 +87,7 @@ func (r rig) bytes(tensors ...kernels.Tensor) []byte {
 }
 
 // f32, f64 and i32 wait and read a tensor.
-func (r rig) f32(x kernels.Tensor) []float32 {
+func (r scorer) f32(x kernels.Tensor) []float32 {
 	r.t.Helper()
 	raw := r.bytes(x)
 	out := make([]float32, x.Len())
@@ -97,7 +97,7 @@ func (r rig) f32(x kernels.Tensor) []float32 {
 	return out
 }
 
-func (r rig) f64(x kernels.Tensor) []float64 {
+func (r scorer) f64(x kernels.Tensor) []float64 {
 	r.t.Helper()
 	raw := r.bytes(x)
 	out := make([]float64, x.Len())
@@ -107,7 +107,7 @@ func (r rig) f64(x kernels.Tensor) []float64 {
 	return out
 }
 
-func (r rig) i32(x kernels.Tensor) []int32 {
+func (r scorer) i32(x kernels.Tensor) []int32 {
 	r.t.Helper()
 	raw := r.bytes(x)
 	out := make([]int32, x.Len())
