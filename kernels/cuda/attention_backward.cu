@@ -17,6 +17,7 @@ template <class T> DEVICE void attention_delta(const attention_backward_args &a)
 // of dk and dv a block sums DA.
 template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void attention_backward_keys(const attention_backward_args &b) {
 	constexpr int THREADS = 32 * WARPS, ROWS = 16 * MB * WARPS, QUERIES = 8 * NB, PARTS = D / DA, STAGE = 2 * QUERIES * D;
+	constexpr int AHEAD = D == 64 && DROP ? 2 : 4; // with 4 this one spills
 	const attention_args &a = b.f;
 	const int part = blockIdx.x % PARTS, g = blockIdx.x / PARTS % a.kv_heads, group = a.heads / a.kv_heads;
 	const document doc = find_document<ROWS>(a, blockIdx.x / PARTS / a.kv_heads);
@@ -68,8 +69,8 @@ template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void atten
 		const mask may = {doc.first + row0 - now, 0, a.window - 1};
 		if (!allows_any(may, 16 * MB, QUERIES)) continue;
 		const bool whole = allows_all(may, 16 * MB, QUERIES);
-		float p[MB][NB][4], ds[MB][NB][4];
-		scores<D, MB, NB>(p, keys, row0, queries);
+		float p[MB][NB][4];
+		scores<D, MB, NB, AHEAD>(p, keys, row0, queries);
 		UNROLL for (int m = 0; m < MB; m++)
 			UNROLL for (int n = 0; n < NB; n++)
 				UNROLL for (int e = 0; e < 4; e++) p[m][n][e] = exp2_fast(fma_rn(p[m][n][e], scale, -stats[8 * n + 2 * t + e % 2]));
@@ -82,7 +83,8 @@ template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void atten
 		weights<MB, NB> w;
 		pack_weights<DROP>(w, p);
 		add_weighted<D, DA, MB, NB>(dv, w, gradients, part * DA / 8, may, whole);
-		scores<D, MB, NB>(ds, values, row0, gradients);
+		float ds[MB][NB][4];
+		scores<D, MB, NB, AHEAD>(ds, values, row0, gradients);
 		UNROLL for (int m = 0; m < MB; m++)
 			UNROLL for (int n = 0; n < NB; n++)
 				UNROLL for (int e = 0; e < 4; e++) {
