@@ -48,6 +48,10 @@ struct document {
 // the tiles from c/SIZE + s on: at least as many as it needs, since ⌈n/SIZE⌉ ≤ ⌊(c+n)/SIZE⌋ − ⌊c/SIZE⌋ + 1, so no prefix sums
 // over the documents are needed and the grid has N/SIZE + S tiles.
 template <int SIZE> DEVICE document find_document(const attention_args &a, int tile) {
+	__shared__ int failed; // read once: a block may not part when another one fails now
+	if (threadIdx.x == 0) failed = a.failures->code;
+	__syncthreads();
+	if (failed) return {0, 0, 0, 0}; // after a failure nothing runs until Sync
 	int low = 0, high = a.docs - 1;
 	while (low < high) {
 		const int middle = (low + high + 1) / 2;
