@@ -48,6 +48,10 @@ struct document {
 // the tiles from c/SIZE + s on: at least as many as it needs, since ⌈n/SIZE⌉ ≤ ⌊(c+n)/SIZE⌋ − ⌊c/SIZE⌋ + 1, so no prefix sums
 // over the documents are needed and the grid has N/SIZE + S tiles.
 template <int SIZE> DEVICE document find_document(const attention_args &a, int tile) {
+	__shared__ int failed; // read once: a block may not part when another one fails now
+	if (threadIdx.x == 0) failed = a.failures->code;
+	__syncthreads();
+	if (failed) return {0, 0, 0, 0}; // after a failure nothing runs until Sync
 	int low = 0, high = a.docs - 1;
 	while (low < high) {
 		const int middle = (low + high + 1) / 2;
@@ -95,12 +99,13 @@ template <int ROWS, int D> DEVICE bool all_finite(const bf16 *tile) {
 	return ballot((found & 0x80008000u) != 0) == 0;
 }
 
-// scores is s = x·yᵀ for the warp's rows of x, from row0 on, and all rows of y.
-template <int D, int MB, int NB> DEVICE void scores(float (&s)[MB][NB][4], const bf16 *x, int row0, const bf16 *y) {
+// scores is s = x·yᵀ for the warp's rows of x, from row0 on, and all rows of y; AHEAD steps of 16 columns are scheduled together,
+// since loads further ahead cost registers.
+template <int D, int MB, int NB, int AHEAD = 4> DEVICE void scores(float (&s)[MB][NB][4], const bf16 *x, int row0, const bf16 *y) {
 	UNROLL for (int m = 0; m < MB; m++)
 		UNROLL for (int n = 0; n < NB; n++)
 			UNROLL for (int i = 0; i < 4; i++) s[m][n][i] = 0;
-	_Pragma("unroll 4") for (int k = 0; k < D / 16; k++) { // 64 columns a step: more loads ahead cost registers
+	_Pragma("unroll AHEAD") for (int k = 0; k < D / 16; k++) {
 		u32 rows[MB][4];
 		UNROLL for (int m = 0; m < MB; m++) ldmatrix(rows[m], lane_place<D>(x, row0 + 16 * m, 2 * k));
 		UNROLL for (int n = 0; n < NB; n += 2) {

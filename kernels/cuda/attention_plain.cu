@@ -23,7 +23,7 @@ struct plain_item {
 DEVICE bool plain_find(const attention_args &a, int heads, plain_item &w) {
 	const i64 item = (i64)blockIdx.x * PLAIN_WARPS + threadIdx.x / WARP;
 	w.row = item / heads, w.head = (int)(item % heads);
-	if (w.row >= a.rows) return false;
+	if (w.row >= a.rows || shuffle((u32)a.failures->code, 0) != 0) return false; // after a failure nothing runs until Sync
 	int low = 0, high = a.docs - 1;
 	while (low < high) {
 		const int middle = (low + high + 1) / 2;

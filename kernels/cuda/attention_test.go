@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/primer-lm/primer/kernels"
@@ -170,7 +171,16 @@ func compareAttention(t *testing.T, name string, got, want []float64, rel, norm 
 
 // Batches of several tiles a document agree with the reference, and every document has the bits that it has alone.
 func TestAttentionTiles(t *testing.T) {
-	device, reference := openAttention(t), ref.Open(ref.Options{})
+	device, err := openBackend(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := device.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	reference := ref.Open(ref.Options{})
 	for _, s := range attentionBatches {
 		t.Run(s.String(), func(t *testing.T) {
 			got, want := attentionRun{t, device, s}.run(0, 0), attentionRun{t, reference, s}.run(0, 0)
@@ -185,5 +195,32 @@ func TestAttentionTiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Cumulative lengths that do not fit the batch are a failure that names the document, for the kernels of tiles and the plain ones.
+func TestAttentionRefusesDocuments(t *testing.T) {
+	device, err := openBackend(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := device.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, d := range []int64{64, 7} {
+		r := attentionRun{t, device, attentionBatch{d: d}}
+		ends := binary.LittleEndian.AppendUint32([]byte{0, 0, 0, 0, 5, 0, 0, 0}, 1<<20)
+		device.Attention(kernels.AttentionArgs{
+			Out: r.tensor(kernels.BF16, nil, 12, 1, d), LSE: r.tensor(kernels.F32, nil, 1, 12), QKV: r.random(1, 0, 12, 3, nil),
+			CuLens: r.tensor(kernels.I32, ends, 3), Heads: 1, KVHeads: 1, MaxLen: 12, Scale: 1,
+		})
+		err := device.Sync()
+		for _, part := range []string{"document 1:", "1048576"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("d %d: %v, want one with %q", d, err, part)
+			}
+		}
 	}
 }
