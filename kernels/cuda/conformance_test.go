@@ -1,0 +1,20 @@
+//go:build cuda && emulator
+
+package cuda
+
+import (
+	"testing"
+
+	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/kerneltest"
+)
+
+// The whole suite, the way that users go: Open, the driver's functions, modules, launches, copies. All but the driver, the compiler
+// and cuBLASLt is what runs on a GPU.
+func TestConformance(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	kerneltest.RunAll(t, kerneltest.Options{Open: func() (kernels.Backend, error) { return openBackend(0) }})
+	if err := standInFailure(); err != nil {
+		t.Error(err)
+	}
+}
