@@ -10,12 +10,12 @@
 // column by column (add_allowed). A negative Scale turns the queries' signs, so that maxima are of the products as they are.
 //
 // Main shape, D 128, T 2048, 16 heads, 8192 rows: 6.9e10 flop (causal half), 0.07 ms at 989 TFLOP/s; q,k,v and out are 0.13 GB, 0.03 ms
-// at 4.8 TB/s: the tensor cores bound it. mma.sync reaches about 60 % of wgmma's rate on sm_90. Not yet measured.
+// at 4.8 TB/s: the tensor cores bound it. on sm_90 mma.sync does not reach that peak, which is wgmma's. Not yet measured.
 //
 //	(sm_80, sm_90a registers)  block        keys  shared  without  dropout
-//	D ≤ 64                     128 queries  64    48 KB   192 188  211 208
-//	D ≤ 128                    128 queries  32    64 KB   232 222  243 237
-//	D ≤ 256                     64 queries  32    96 KB   232 247  247 255
+//	D ≤ 64                     128 queries  64    48 KB   190 188  211 208
+//	D ≤ 128                    128 queries  32    64 KB   232 223  237 227
+//	D ≤ 256                     64 queries  32    96 KB   232 248  247 250
 //
 // No spills. Smaller head dimensions than a kernel's are filled with zeros. Tried and dropped, by registers and spills only: 64 keys
 // for D 128 (spills), addresses of every chunk held through the loop (spills).

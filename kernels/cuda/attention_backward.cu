@@ -12,22 +12,22 @@
 // scores and the saved log-sum-exp. Masked pairs are skipped by tile, and set to 0 in tiles at an edge of the mask; where such a tile
 // holds a NaN or an infinity, products go column by column (add_allowed).
 //
-// Main shape, D 128, T 2048, 16 heads, 8192 rows: 1.2e11 flop of products as the contract counts them (5 per pair, causal half), 0.17 ms
-// at 989 TFLOP/s; memory (q,k,v, dout, out, dqkv once: 0.17 GB) takes 0.04 ms, so the tensor cores bound it. Executed are 7/5 of that,
-// and mma.sync reaches about 60 % of wgmma's rate on sm_90. Not yet measured.
+// Main shape, D 128, T 2048, 16 heads, 8192 rows: 1.7e11 flop of products as the contract counts them (5 per pair, causal half), 0.17 ms
+// at 989 TFLOP/s; memory (q,k,v, dout, out, dqkv once: 0.27 GB) takes 0.06 ms, so the tensor cores bound it. Executed are 7/5 of that,
+// and on sm_90 mma.sync does not reach that peak, which is wgmma's. Not yet measured.
 //
 //	kernel (sm_80, sm_90a registers)   block          shared   without  dropout
-//	keys     D ≤ 64                    128 keys       48.5 KB  255 255  255 248
-//	         D ≤ 128                   128 keys, 8 w  129 KB   255 255  255 238
-//	         D ≤ 256                    64 keys       128.5 KB 255 253  255 254   two blocks, 128 columns each
-//	queries  D ≤ 64                    128 queries    48 KB    211 210  205 218
-//	         D ≤ 128                   128 queries    96 KB    255 255  255 253
-//	         D ≤ 256                    64 queries    128 KB   252 254  255 253
+//	keys     D ≤ 64                    128 keys       48.5 KB  255 255  255 247
+//	         D ≤ 128                   128 keys, 8 w  129 KB   255 255  255 246
+//	         D ≤ 256                    64 keys       128.5 KB 255 252  255 254   two blocks, 128 columns each
+//	queries  D ≤ 64                    128 queries    48 KB    212 210  205 218
+//	         D ≤ 128                   128 queries    96 KB    253 254  255 255
+//	         D ≤ 256                    64 queries    128 KB   252 254  254 254
 //	delta                              32 rows·heads  0        36       -
 //
-// No spills. What keeps it so: one ldmatrix address for all products (lane_place), 64 columns of a product in flight, the mark of a
-// dropped probability in its sign, a walking pointer in load_tile. Tried and dropped, by registers and spills only: tiles of 64 queries
-// for dq (spills), all columns of a product in flight (spills), the dropout of a pair in a mask of bits until dp is there (spills).
+// No spills. What keeps it so: one ldmatrix address for all products (lane_place), 64 columns of a score (32 with dropout) in flight,
+// the mark of a dropped probability in its sign, a walking pointer in load_tile. Tried and dropped, by registers and spills only: all
+// columns of a score in flight, the dropout of a pair in a mask of bits until dp is there.
 #include "attention.cuh"
 
 // delta is Σ dout·out of every row and head: eight lanes each, 8 elements a step.
