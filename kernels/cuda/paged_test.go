@@ -87,7 +87,7 @@ func TestPagedAttentionFails(t *testing.T) {
 
 // Heads of whole vectors of 16 bytes, which the suite's addresses never are, and the same heads an element off.
 func TestPagedWriteOfModels(t *testing.T) {
-	const rows, h, k, d, pages, size = 5, 4, 3, 136, 3, 4
+	const rows, h, k, d, pages, size = 5, 6, 3, 136, 3, 4
 	rng := rand.New(rand.NewPCG(3, 4))
 	random := func(n int) []byte {
 		raw := make([]byte, n)
