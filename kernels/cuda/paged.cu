@@ -22,23 +22,8 @@
 // cleared between replays of a graph).
 #include "paged_blocks.cuh"
 
-template <class To, class From> DEVICE void paged_convert(To *to, const From *from, int n) {
-	for (int i = threadIdx.x; i < n; i += blockDim.x) store_as(to, i, f32_of(from[i]));
-}
-
-// paged_write_head moves one head of a row.
-template <class T> DEVICE void paged_write_head(const paged_write_args &a, const T *from, void *cache, i64 row) {
-	constexpr int each = 16 / sizeof(T);
-	const bool same = (a.cache_bf16 != 0) == (sizeof(T) == sizeof(bf16));
-	if (same && a.vectors)
-		for (int i = threadIdx.x; i < a.dim / each; i += blockDim.x) store16((T *)cache + row * a.dim + i * each, load16(from + i * each));
-	else if (a.cache_bf16)
-		paged_convert((bf16 *)cache + row * a.dim, from, a.dim);
-	else
-		paged_convert((float *)cache + row * a.dim, from, a.dim);
-}
-
-// paged_write stores the key and value heads of new rows, a block each. A slot below 0 is skipped.
+// paged_write stores the key and value heads of new rows, blockIdx.x being the row, in pieces of 16 bytes or of one element. A slot
+// below 0 is skipped.
 template <class T> DEVICE void paged_write(const paged_write_args &a) {
 	const i64 n = blockIdx.x, slot = a.slots[n];
 	if (slot < 0 || a.failed->code != 0) return;
@@ -46,12 +31,23 @@ template <class T> DEVICE void paged_write(const paged_write_args &a) {
 		if (threadIdx.x == 0) fail(a.failed, FAIL_SLOT, n, slot);
 		return;
 	}
-	const i64 page = slot / a.page_size, at = slot % a.page_size;
+	const bool same = (a.cache_bf16 != 0) == (sizeof(T) == sizeof(bf16)), vectors = a.vectors != 0;
+	const int each = vectors ? 16 / sizeof(T) : 1, pieces = a.dim / each;
+	const i64 page = slot / a.page_size, offset = slot % a.page_size;
 	const T *row = (const T *)a.qkv + (n * (a.heads + 2 * a.kv_heads) + a.heads) * a.dim;
-	for (int g = blockIdx.y; g < 2 * a.kv_heads; g += gridDim.y) {
-		const bool value = g >= a.kv_heads;
-		const i64 to = (page * a.kv_heads + (value ? g - a.kv_heads : g)) * a.page_size + at;
-		paged_write_head(a, row + (i64)g * a.dim, value ? a.vcache : a.kcache, to);
+	for (int i = blockIdx.y * blockDim.x + threadIdx.x; i < 2 * a.kv_heads * pieces; i += gridDim.y * blockDim.x) {
+		const int g = i / pieces, d = i % pieces * each;
+		const T *from = row + (i64)g * a.dim + d;
+		void *cache = g < a.kv_heads ? a.kcache : a.vcache;
+		const i64 to = ((page * a.kv_heads + g % a.kv_heads) * a.page_size + offset) * a.dim + d;
+		if (vectors)
+			store16((T *)cache + to, load16(from));
+		else if (same)
+			((T *)cache)[to] = *from;
+		else if (a.cache_bf16)
+			store_as((bf16 *)cache, to, f32_of(*from));
+		else
+			store_as((float *)cache, to, f32_of(*from));
 	}
 }
 

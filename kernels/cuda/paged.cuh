@@ -16,7 +16,7 @@ struct paged_write_args {
 	failure *failed;
 	i64 pages, page_size;
 	int heads, kv_heads, dim, cache_bf16;
-	int vectors, pad; // vectors: everything may be moved 16 bytes at a time
+	int vectors, pad; // vectors: of one type, and everything may be moved 16 bytes at a time
 };
 
 // Work is, for every narrow row, head and split, the weighted sum of values [stride], and behind all of these its maximum and

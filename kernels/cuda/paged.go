@@ -55,18 +55,19 @@ func (b *Backend) PagedWrite(a kernels.PagedWriteArgs) {
 	if n == 0 || d == 0 {
 		return
 	}
+	vectors := a.QKV.Type == a.KCache.Type && isAligned(a.QKV, d, 16) && isAligned(a.KCache, d, 16) && isAligned(a.VCache, d, 16)
 	args := pagedWriteArgs{
 		kcache: addr(a.KCache), vcache: addr(a.VCache), qkv: addr(a.QKV), slots: addr(a.Slots), failed: b.failures,
 		pages: a.KCache.Dim(0), pageSize: a.KCache.Dim(2), heads: int32(a.Heads), kvHeads: int32(a.KVHeads), dim: int32(d),
-		cacheBF16: asInt(a.KCache.Type == kernels.BF16),
-		vectors:   asInt(isAligned(a.QKV, d, 16) && isAligned(a.KCache, d, 16) && isAligned(a.VCache, d, 16)),
+		cacheBF16: asInt(a.KCache.Type == kernels.BF16), vectors: asInt(vectors),
 	}
-	grid := dims{int(n), int(min(2*a.KVHeads, pagedMaxGrid)), 1}
-	launch(b, "paged_write", "paged_write"+suffix(a.QKV), grid, pagedWriteThreads(d), 0, &args)
+	pieces := 2 * a.KVHeads * d
+	if vectors {
+		pieces = pieces * a.QKV.Type.Size() / 16
+	}
+	grid := dims{int(n), int(min(ceilDiv(pieces, 4*pagedWarps*32), pagedMaxGrid)), 1} // four pieces a thread
+	launch(b, "paged_write", "paged_write"+suffix(a.QKV), grid, pagedWarps*32, 0, &args)
 }
-
-// pagedWriteThreads is a warp for every 32 pieces of 16 bytes of a head in bf16.
-func pagedWriteThreads(d int64) int { return int(min(ceilDiv(d, 256), pagedWarps)) * 32 }
 
 // pagedTile says how the tensor cores take a head dimension: the numbers of the kernels at the end of paged.cu.
 type pagedTile struct {

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -79,6 +80,46 @@ func TestPagedAttentionFails(t *testing.T) {
 			raw := make([]byte, len(r.data.k)*2)
 			if err := r.b.Read(raw, r.k); err != nil || string(raw) != string(pagedBytes(r.data.k)) {
 				t.Errorf("%s, d=%d: the op after the failure ran (%v)", c.name, d, err)
+			}
+		}
+	}
+}
+
+// Heads of whole vectors of 16 bytes, which the suite's addresses never are, and the same heads an element off.
+func TestPagedWriteOfModels(t *testing.T) {
+	const rows, h, k, d, pages, size = 5, 6, 3, 136, 3, 4
+	rng := rand.New(rand.NewPCG(3, 4))
+	random := func(n int) []byte {
+		raw := make([]byte, n)
+		for i := range raw {
+			raw[i] = byte(rng.Uint32())
+		}
+		return raw
+	}
+	for _, of := range []kernels.DType{kernels.F32, kernels.BF16} {
+		bytes := int(of.Size())
+		qkv, old := random(rows*(h+2*k)*d*bytes), random(pages*k*size*d*bytes)
+		slots := []int64{7, -1, 0, 11, 3}
+		var want [2][]byte
+		for i := range want {
+			want[i] = append([]byte(nil), old...)
+			for n, slot := range slots {
+				for g := 0; slot >= 0 && g < k; g++ {
+					to := ((int(slot)/size*k+g)*size + int(slot)%size) * d * bytes
+					copy(want[i][to:to+d*bytes], qkv[(n*(h+2*k)+h+i*k+g)*d*bytes:])
+				}
+			}
+		}
+		for shift := range int64(2) {
+			r := &pagedRun{t: t, b: openPaged(t)}
+			caches := [2]kernels.Tensor{r.put(of, old, shift, pages, k, size, d), r.put(of, old, shift, pages, k, size, d)}
+			r.b.PagedWrite(kernels.PagedWriteArgs{KCache: caches[0], VCache: caches[1], QKV: r.put(of, qkv, 0, rows, h+2*k, d),
+				Slots: r.put(kernels.I64, pagedBytes(slots), 0, rows), Heads: h, KVHeads: k})
+			for i, cache := range caches {
+				got := make([]byte, len(old))
+				if err := r.b.Read(got, cache); err != nil || string(got) != string(want[i]) {
+					t.Errorf("%v, %d elements off, cache %d: other bytes than those written (%v)", of, shift, i, err)
+				}
 			}
 		}
 	}
