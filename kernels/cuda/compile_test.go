@@ -108,14 +108,3 @@ func TestCompilerErrors(t *testing.T) {
 		}
 	}
 }
-
-// Every kernel here compiles for every architecture that has code of its own.
-func TestAllCompile(t *testing.T) {
-	c := cached(t)
-	for _, arch := range []string{"sm_80", "sm_90a"} {
-		images, err := c.images(arch)
-		if err != nil || len(images) == 0 {
-			t.Errorf("%s: %d images, %v", arch, len(images), err)
-		}
-	}
-}
