@@ -28,6 +28,12 @@ test: setup lint ## what everybody runs: lint, the fast tests, a module that emb
 	$(GO) test $(PACKAGES)
 	$(GO) test -tags outside -run Outside -count 1 -v ./internal/setup
 
+# cu looks for cuda.h in /usr/local/cuda only, so the folder that set-up made is named here.
+test-cuda: ## the CUDA backend without a GPU: every kernel compiled by NVRTC, and all of it run on the emulated device
+	@$(GO) run ./cmd/setup -cuda >/dev/null
+	CGO_CFLAGS="-g -O2 -I$(CURDIR)/kernels/cuda/lib/include" $(GO) vet -tags "cuda emulator" ./kernels/cuda
+	CGO_CFLAGS="-g -O2 -I$(CURDIR)/kernels/cuda/lib/include" $(GO) test -tags "cuda emulator" ./kernels/cuda
+
 # With TESTED=1 it leaves out `make test`, for a caller that has just run it.
 test-all: $(if $(TESTED),setup,test) test-slow test-race test-asan tsan test-python ## make test, then slow tests, race detector, AddressSanitizer, ThreadSanitizer, Python peers
 
@@ -78,5 +84,5 @@ fmt: ## format the Go code
 clean: ## remove what was built and run here, the library in the user's cache stays
 	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
 
-.PHONY: help setup quickstart quickstart-seeds test test-all test-slow test-race test-asan tsan test-python \
-	bench-peers peers lint fmt clean
+.PHONY: help setup quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda tsan \
+	test-python 	bench-peers peers lint fmt clean
