@@ -85,4 +85,4 @@ clean: ## remove what was built and run here, the library in the user's cache st
 	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
 
 .PHONY: help setup quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda tsan \
-	test-python 	bench-peers peers lint fmt clean
+	test-python bench-peers peers lint fmt clean
