@@ -171,15 +171,7 @@ func compareAttention(t *testing.T, name string, got, want []float64, rel, norm 
 
 // Batches of several tiles a document agree with the reference, and every document has the bits that it has alone.
 func TestAttentionTiles(t *testing.T) {
-	device, err := openBackend(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := device.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	device := opened(t)
 	reference := ref.Open(ref.Options{})
 	for _, s := range attentionBatches {
 		t.Run(s.String(), func(t *testing.T) {
@@ -200,15 +192,7 @@ func TestAttentionTiles(t *testing.T) {
 
 // Cumulative lengths that do not fit the batch are a failure that names the document, for the kernels of tiles and the plain ones.
 func TestAttentionRefusesDocuments(t *testing.T) {
-	device, err := openBackend(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := device.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	device := opened(t)
 	for _, d := range []int64{64, 7} {
 		r := attentionRun{t, device, attentionBatch{d: d}}
 		ends := binary.LittleEndian.AppendUint32([]byte{0, 0, 0, 0, 5, 0, 0, 0}, 1<<20)

@@ -37,7 +37,7 @@ template <class T> DEVICE void copy_units(u8 *dst, const u8 *x, i64 units) {
 }
 
 KERNEL(copy_bytes, copy_bytes_args, COPY_THREADS, 4) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const i64 units = (a.bytes - a.head) / a.unit, tail = a.head + units * a.unit;
 	if (blockIdx.x == 0) { // the ends: fewer than 16 bytes each
 		const int t = threadIdx.x;
@@ -63,7 +63,7 @@ struct copy_args {
 
 // copy_packs converts or adds two packs a thread.
 template <int TYPE> DEVICE void copy_packs(const copy_args &a) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const i64 at = ((i64)blockIdx.x * COPY_THREADS * 2 + threadIdx.x) * PACK;
 	pack8 held[2];
 #pragma unroll
@@ -103,7 +103,7 @@ struct fill_bytes_args {
 };
 
 KERNEL(fill_bytes, fill_bytes_args, COPY_THREADS, 4) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	u64 pattern = a.pattern;
 	if (a.type == ELEMENT_BF16) pattern = bf16_of(a.value).bits * 0x0001000100010001ull;
 	if (a.type == ELEMENT_F16) pattern = half_of(a.value) * 0x0001000100010001ull;

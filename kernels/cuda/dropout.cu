@@ -47,7 +47,7 @@ DEVICE void dropout_words(philox_key key, u64 i, u32 (&words)[PACK]) {
 }
 
 template <int TYPE> DEVICE void dropout_packs(const dropout_args &a) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const philox_key key = philox_subkey((u64)a.step[0], a.purpose, (u64)a.step[1], a.layer);
 	const u64 first = (u64)a.step[3] * (u64)a.dim;
 	const i64 stride = (i64)gridDim.x * DROPOUT_THREADS * PACK;

@@ -109,8 +109,4 @@ DEVICE void put_f32(void *p, int type, i64 i, int n, bool aligned, const float (
 	put(p, type, i, n, aligned, pack_up(type, x));
 }
 
-// skipped says that an op before this one failed on the device: the contract skips what follows until Sync. A kernel that fails
-// itself has no barriers, as its threads may see different answers.
-DEVICE bool skipped(const failure *f) { return f->code != 0; }
-
 #endif

@@ -36,7 +36,7 @@ struct embed_args {
 
 template <int TYPE> DEVICE void embed_rows(const embed_args &a) {
 	const i64 i = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * PACK;
-	if (skipped(a.failures) || i >= a.dim) return;
+	if (failed_before(a.failures) || i >= a.dim) return;
 	const int n = pack_length(i, a.dim);
 	for (i64 row = blockIdx.y; row < a.rows; row += gridDim.y) {
 		const i64 token = a.tokens[row];
@@ -112,7 +112,7 @@ DEVICE u32 sort_scan(u32 x, u32 *scratch, u32 *total) {
 // Replaces the counts of a digit by their sums over earlier tiles; a block a digit.
 KERNEL(embed_sort_scan, embed_sort_args, SORT_THREADS, 2) {
 	__shared__ u32 scratch[SORT_WARPS];
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	u32 *counts = a.counts + (i64)blockIdx.x * a.tiles, carry = 0;
 	for (int first = 0; first < a.tiles; first += SORT_THREADS) {
 		const int tile = first + threadIdx.x;
@@ -149,7 +149,7 @@ DEVICE u32 sort_rank(u32 digit, bool valid, u32 *seen) {
 // Places the rows of a tile by their digit, equal digits in the order they had.
 KERNEL(embed_sort_place, embed_sort_args, SORT_THREADS, 2) {
 	__shared__ u32 seen[SORT_WARPS][SORT_DIGITS], scratch[SORT_WARPS];
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const int t = threadIdx.x, warp = t / WARP;
 	for (int w = 0; w < SORT_WARPS; w++) seen[w][t] = 0;
 	__syncthreads();
@@ -190,7 +190,7 @@ struct embed_backward_args {
 
 KERNEL(embed_backward_mark, embed_backward_args, EMBED_THREADS, 4) {
 	const i64 i = (i64)blockIdx.x * EMBED_THREADS + threadIdx.x;
-	if (skipped(a.failures) || i >= a.n) return;
+	if (failed_before(a.failures) || i >= a.n) return;
 	const u32 key = a.keys[i];
 	if (i == 0 || a.keys[i - 1] != key) a.begin[key] = (u32)i;
 	if (i == a.n - 1 || a.keys[i + 1] != key) a.end[key] = (u32)i + 1;
@@ -216,7 +216,7 @@ template <int TYPE, int AHEAD> DEVICE void embed_add(const embed_backward_args &
 
 template <int TYPE, int AHEAD> DEVICE void embed_sum(const embed_backward_args &a) {
 	const i64 i = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * PACK;
-	if (skipped(a.failures) || i >= a.dim) return;
+	if (failed_before(a.failures) || i >= a.dim) return;
 	const int n = pack_length(i, a.dim);
 	for (i64 v = blockIdx.y; v < a.vocab; v += gridDim.y) {
 		const u32 begin = a.begin[v], end = a.end[v];

@@ -80,7 +80,7 @@ template <int TYPE, bool BACK, int ACT> DEVICE void glu_pack(const glu_args &a, 
 
 template <int TYPE, bool BACK> DEVICE void glu_rows(const glu_args &a) {
 	const i64 i = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * PACK;
-	if (skipped(a.failures) || i >= a.dim) return;
+	if (failed_before(a.failures) || i >= a.dim) return;
 	const int n = pack_length(i, a.dim);
 	for (i64 row = blockIdx.y; row < a.rows; row += gridDim.y) {
 		if (a.act == GLU_SILU) glu_pack<TYPE, BACK, GLU_SILU>(a, row, i, n);

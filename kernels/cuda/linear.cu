@@ -64,7 +64,7 @@ DEVICE void linear_store8(void *dst, int type, i64 i, const float (&v)[8]) {
 }
 
 KERNEL(linear_convert, linear_convert_args, 256, 4) {
-	if (a.failures->code) return; // after a failure nothing runs until Sync
+	if (failed_before(a.failures)) return; // after a failure nothing runs until Sync
 	const i64 step = (i64)gridDim.x * blockDim.x, first = (i64)blockIdx.x * blockDim.x + threadIdx.x;
 	i64 done = 0;
 	if ((((u64)a.dst | (u64)a.x) & 15) == 0) {
@@ -90,7 +90,7 @@ struct linear_bias_args {
 };
 
 KERNEL(linear_bias, linear_bias_args, 256, 4) {
-	if (a.failures->code) return;
+	if (failed_before(a.failures)) return;
 	const i64 step = (i64)gridDim.x * blockDim.x, n = a.rows * a.columns;
 	for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) a.y[i] = a.bias[i % a.columns];
 }
@@ -104,7 +104,7 @@ struct linear_dbias_args {
 };
 
 KERNEL(linear_dbias, linear_dbias_args, 128, 4) {
-	if (a.failures->code) return;
+	if (failed_before(a.failures)) return;
 	const i64 o = (i64)blockIdx.x * blockDim.x + threadIdx.x;
 	if (o >= a.columns) return;
 	float sum = a.accumulate ? a.dbias[o] : 0;

@@ -6,10 +6,6 @@
 
 #include "prims.cuh"
 
-// failed_before says that an op before this one failed on the device: what was issued after it is skipped. Where the kernel itself
-// may fail, threads of a block may see different answers: there one of them asks for all.
-DEVICE bool failed_before(const failure *f) { return f->code != 0; }
-
 // PACKET<T> elements are a packet.
 template <class T> constexpr int PACKET = 16 / sizeof(T);
 

@@ -26,7 +26,7 @@
 // below 0 is skipped.
 template <class T> DEVICE void paged_write(const paged_write_args &a) {
 	const i64 n = blockIdx.x, slot = a.slots[n];
-	if (slot < 0 || a.failed->code != 0) return;
+	if (slot < 0 || failed_before(a.failed)) return;
 	if (slot >= a.pages * a.page_size) {
 		if (threadIdx.x == 0) fail(a.failed, FAIL_SLOT, n, slot);
 		return;
@@ -151,7 +151,7 @@ template <class T> DEVICE void paged_rows(const paged_attention_args &a) {
 		id = paged_find(a, 1, 1, row);
 	else
 		row = blockIdx.x % a.narrow;
-	if (id < 0 || a.failed->code != 0 || !paged_enter(a, id, w.s) || (int)row >= w.s.rows || (w.s.rows > a.narrow) != (a.wide != 0) || head >= heads) return;
+	if (id < 0 || failed_before(a.failed) || !paged_enter(a, id, w.s) || (int)row >= w.s.rows || (w.s.rows > a.narrow) != (a.wide != 0) || head >= heads) return;
 	w.lane = threadIdx.x % WARP, w.row = (int)row, w.position = w.s.first + w.row;
 	w.group = blockIdx.y / quads, w.head = w.group * heads + head;
 	w.q = (float *)dynamic_shared() + threadIdx.x / WARP * 3 * a.dim, w.sum = w.q + a.dim, w.merged = w.sum + a.dim;
@@ -172,7 +172,7 @@ template <class T> DEVICE void paged_rows(const paged_attention_args &a) {
 template <class T> DEVICE void paged_join(const paged_attention_args &a) {
 	paged_sequence s;
 	const int row = blockIdx.x % a.narrow, head = blockIdx.y * 4 + threadIdx.x / WARP, column = blockIdx.z * 4 * WARP + threadIdx.x % WARP * 4;
-	if (a.failed->code != 0 || !paged_enter(a, blockIdx.x / a.narrow, s) || s.rows > a.narrow || row >= s.rows || head >= a.heads || column >= a.dim) return;
+	if (failed_before(a.failed) || !paged_enter(a, blockIdx.x / a.narrow, s) || s.rows > a.narrow || row >= s.rows || head >= a.heads || column >= a.dim) return;
 	paged_softmax all = {NEVER, 0};
 	float sum[4] = {0, 0, 0, 0}, before, now;
 	const int last = (s.first + row) / a.split;

@@ -161,6 +161,10 @@ DEVICE void fail(failure *f, int code, i64 row, i64 value) {
 	}
 }
 
+// failed_before says that an op before this one failed on the device: the contract skips what follows until Sync. In a kernel that
+// may fail itself, threads of a block may see different answers: it has no barriers, or one thread asks for all.
+DEVICE bool failed_before(const failure *f) { return f->code != 0; }
+
 template <class T> DEVICE T warp_sum(T x) {
 	for (int lanes = WARP / 2; lanes > 0; lanes /= 2) x += shuffle_xor(x, lanes);
 	return x;

@@ -79,7 +79,7 @@ template <int TYPE> DEVICE void norm_scale(const rmsnorm_args &a, i64 row, i64 i
 }
 
 template <int TYPE> DEVICE void norm_rows(const rmsnorm_args &a, float *scratch) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const int step = a.row_threads * PACK;
 	const i64 row = (i64)blockIdx.x * (blockDim.x / a.row_threads) + threadIdx.x / a.row_threads;
 	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
@@ -219,7 +219,7 @@ DEVICE void norm_partial(const rmsnorm_backward_args &a, const float (&dw)[NORM_
 }
 
 template <int TYPE> DEVICE void norm_back_rows(const rmsnorm_backward_args &a, float *scratch) {
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const int groups = blockDim.x / a.row_threads, step = a.row_threads * PACK;
 	float *mine = a.partial + blockIdx.x * a.dim, dw[NORM_KEPT][PACK] = {{0}};
 	const float zeros[PACK] = {0};
@@ -254,7 +254,7 @@ struct rmsnorm_weight_args {
 // Adds the partial sums: a lane a column; warp w takes blocks w, w+16 and so on, and the warps are added in order.
 KERNEL(rmsnorm_backward_weight, rmsnorm_weight_args, NORM_THREADS, 2) {
 	__shared__ float sums[NORM_THREADS / WARP][WARP];
-	if (skipped(a.failures)) return;
+	if (failed_before(a.failures)) return;
 	const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = NORM_THREADS / WARP;
 	const i64 column = (i64)blockIdx.x * WARP + lane;
 	float sum = 0;
