@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/primer-lm/primer/kernels"
 )
@@ -22,16 +21,36 @@ type Model struct {
 	delta, work, staged                    *slot
 	final                                  finalSlots
 	stager                                 *stager
+	picked                                 *slot // tokens that a step drew, and their log-probabilities
+	drawn, padded                          int64 // rows of the last step's draws, and of their tensors
+	graphs                                 stepGraphs
 }
 
 // Open makes a model of a source's weights. The source must outlive it.
-func Open(b kernels.Backend, c *Config, src Source, o InferOptions) (_ *Model, err error) {
+func Open(b kernels.Backend, c *Config, src Source, o InferOptions) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	if o.Math == kernels.NoType {
 		o.Math = storedMath(c, src)
 	}
+	return openWeights(b, c, o, func(m *Model) error { return m.loadWeights(src) })
+}
+
+// OpenFresh makes a model of fresh weights, drawn as InitRule says, in BF16 where o.Math says nothing. They go to the device
+// some million at a time, so that a model of any size takes little memory of the host: for measuring.
+func OpenFresh(b kernels.Backend, c *Config, seed uint64, o InferOptions) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Math == kernels.NoType {
+		o.Math = kernels.BF16
+	}
+	return openWeights(b, c, o, func(m *Model) error { return m.drawWeights(seed) })
+}
+
+// openWeights makes a model whose weights fill puts in place.
+func openWeights(b kernels.Backend, c *Config, o InferOptions, fill func(*Model) error) (_ *Model, err error) {
 	m, err := newModel(b, c, o)
 	if err != nil {
 		return nil, err
@@ -42,7 +61,7 @@ func Open(b kernels.Backend, c *Config, src Source, o InferOptions) (_ *Model, e
 			m.Close()
 		}
 	}()
-	if err := m.loadWeights(src); err != nil {
+	if err := fill(m); err != nil {
 		return nil, err
 	}
 	return m, m.openBuffers()
@@ -81,105 +100,14 @@ func newModel(b kernels.Backend, c *Config, o InferOptions) (*Model, error) {
 		return nil, fmt.Errorf("%w: %v is no dtype to compute in", ErrConfig, o.Math)
 	}
 	config := *c
-	return &Model{net: net{b: b, cfg: &config, specs: c.Layers()}, opt: o,
+	m := &Model{net: net{b: b, cfg: &config, specs: c.Layers()}, opt: o,
 		copied: arena{kind: kernels.MemWeights}, tables: arena{kind: kernels.MemWeights}, inputs: arena{kind: kernels.MemInputs},
-		activations: arena{kind: kernels.MemActivations}, workspace: arena{kind: kernels.MemWorkspace}}, nil
+		activations: arena{kind: kernels.MemActivations}, workspace: arena{kind: kernels.MemWorkspace}}
+	if !o.NoGraphs {
+		m.graphs.device, _ = b.(kernels.Capturer)
+	}
+	return m, nil
 }
-
-// storedMath: BF16 products for weights that are all stored in BF16, F32 for all else (so f32 is computed in f32, and f16,
-// whose range BF16 has but whose precision it has not, loses nothing).
-func storedMath(c *Config, src Source) kernels.DType {
-	for _, p := range c.Params() {
-		for _, v := range p.Views {
-			if s, ok := src.Stored(v.Name); ok && len(p.Shape) > 1 && s.DType != kernels.BF16 {
-				return kernels.F32
-			}
-		}
-	}
-	return kernels.BF16
-}
-
-// loadWeights maps what lies in the source as it is needed (right dtype, aligned, and, for q,k,v and gate,up, one behind
-// the other) and copies the rest into one allocation. Norms are always F32: they are small.
-func (m *Model) loadWeights(src Source) error {
-	if err := unchanged(src); err != nil {
-		return err
-	}
-	params := m.cfg.Params()
-	inPlace, slots := make([][]byte, len(params)), make([]*slot, len(params))
-	for i := range params {
-		p := &params[i]
-		t := m.opt.Math
-		if len(p.Shape) == 1 {
-			t = exact(t)
-		} else {
-			inPlace[i] = contiguous(p, t, src)
-		}
-		if inPlace[i] == nil {
-			slots[i] = m.copied.take(t, p.Shape...)
-		}
-	}
-	if err := m.copied.allocate(m.b); err != nil {
-		return err
-	}
-	for i := range params {
-		p := &params[i]
-		t, err := m.weight(p, inPlace[i], slots[i], src)
-		if err != nil {
-			return err
-		}
-		if err := m.w.place(m.b, p, t, kernels.WeightFrozen, m.cfg.TieWordEmbeddings); err != nil {
-			return err
-		}
-	}
-	return unchanged(src)
-}
-
-func (m *Model) weight(p *Param, inPlace []byte, s *slot, src Source) (kernels.Tensor, error) {
-	if inPlace != nil {
-		mem, err := m.b.Map(kernels.MemWeights, inPlace)
-		if err != nil {
-			return kernels.Tensor{}, fmt.Errorf("model: %s: %w", p.Name, err)
-		}
-		m.mapped = append(m.mapped, mem)
-		return kernels.NewTensor(mem, 0, m.opt.Math, p.Shape...), nil
-	}
-	t := s.full()
-	for _, v := range p.Views {
-		if v.Alias {
-			continue
-		}
-		if err := loadView(m.b, t.Rows(v.From, v.Rows), v.Name, v.Shape, src, false); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
-}
-
-// contiguous returns the source's bytes of a stored tensor when its views lie there one behind the other in dtype t.
-func contiguous(p *Param, t kernels.DType, src Source) []byte {
-	var all []byte
-	for _, v := range p.Views {
-		if v.Alias {
-			continue
-		}
-		s, ok := src.Stored(v.Name)
-		if !ok || !s.Mapped || s.DType != t || len(s.Bytes) == 0 {
-			return nil
-		}
-		switch begin := address(s.Bytes); {
-		case all == nil && begin%uintptr(t.Size()) == 0:
-			all = s.Bytes
-		case all != nil && begin == address(all)+uintptr(len(all)):
-			all = unsafe.Slice(unsafe.SliceData(all), len(all)+len(s.Bytes))
-		default:
-			return nil
-		}
-	}
-	return all
-}
-
-func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // openBuffers plans and allocates everything but the weights.
 func (m *Model) openBuffers() error {
@@ -196,6 +124,9 @@ func (m *Model) openBuffers() error {
 		lse: a.take(stat, s.Heads, o.Tokens),
 		gu:  a.take(o.Math, o.Tokens, 2*s.Intermediate), g: a.take(o.Math, o.Tokens, s.Intermediate)}
 	m.final = takeFinal(&m.workspace, c, o.Tokens, o.LogitRows, o.Math, o.Math, false)
+	if o.PageSize > 0 {
+		m.picked = m.inputs.take(kernels.U8, 8*o.LogitRows)
+	}
 	m.work = m.workspace.take(kernels.U8, m.inferWork())
 	for _, a := range []*arena{&m.tables, &m.inputs, &m.activations, &m.workspace} {
 		if err := a.allocate(m.b); err != nil {
@@ -215,7 +146,7 @@ func (m *Model) inferWork() (work int64) {
 		work = max(work, m.b.AttentionPlan(kernels.AttentionArgs{Out: out, LSE: shape(exact(o.Math), s.Heads, o.Tokens), QKV: qkv, CuLens: culens,
 			Heads: s.Heads, KVHeads: s.KVHeads, MaxLen: o.MaxLen, Window: s.Window, Scale: s.AttentionScale()}))
 		if o.PageSize > 0 {
-			work = max(work, m.pagedWork(s, out, qkv))
+			work = max(work, m.pagedWork(s, out, qkv), m.sampleWork())
 		}
 	}
 	return work
@@ -262,6 +193,7 @@ func (m *Model) Sync() error { return m.stager.sync() }
 
 // Close frees everything but weights that belong to a Trainer.
 func (m *Model) Close() {
+	m.graphs.close()
 	if !m.shared {
 		m.w.release(m.b)
 	}

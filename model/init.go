@@ -67,28 +67,34 @@ func (c *Config) residualStd() float64 {
 // They depend on the seed, the parameter's place in the table and the element alone.
 func (t *Trainer) Initialize(seed uint64) error {
 	for i := range t.flat.Params {
-		p := &t.flat.Params[i]
-		std := t.cfg.InitializerRange
-		if p.Role == RoleOut || p.Role == RoleDown {
-			std = t.cfg.residualStd()
-		}
-		dst := t.flat.Tensor(t.layout.master.full(), i)
-		dst = dst.Reshape(dst.Len())
-		key := kernels.Subkey(seed, kernels.PurposeInit, 0, uint32(i))
-		for at := int64(0); at < dst.Len(); at += convertChunk {
-			values := make([]float32, min(convertChunk, dst.Len()-at))
-			if len(p.Shape) == 1 {
-				fill(values, 1)
-			} else {
-				fillNormals(values, key, at, std)
-			}
-			writeFloats(t.b, dst.Rows(at, int64(len(values))), values)
-			if err := t.b.Sync(); err != nil {
-				return err
-			}
+		if err := t.cfg.drawParam(t.b, t.flat.Tensor(t.layout.master.full(), i), &t.flat.Params[i], i, seed); err != nil {
+			return err
 		}
 	}
 	return t.refresh()
+}
+
+// drawParam fills dst with fresh weights of parameter i, in pieces that are small beside a tensor.
+func (c *Config) drawParam(b kernels.Backend, dst kernels.Tensor, p *Param, i int, seed uint64) error {
+	std := c.InitializerRange
+	if p.Role == RoleOut || p.Role == RoleDown {
+		std = c.residualStd()
+	}
+	dst = dst.Reshape(dst.Len())
+	key := kernels.Subkey(seed, kernels.PurposeInit, 0, uint32(i))
+	for at := int64(0); at < dst.Len(); at += convertChunk {
+		values := make([]float32, min(convertChunk, dst.Len()-at))
+		if len(p.Shape) == 1 {
+			fill(values, 1)
+		} else {
+			fillNormals(values, key, at, std)
+		}
+		writeFloats(b, dst.Rows(at, int64(len(values))), values)
+		if err := b.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func fill(dst []float32, v float32) {

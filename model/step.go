@@ -16,6 +16,7 @@ type StepInput struct {
 	Slots     []int64 // [N] where each row's key and value go: page·PageSize + offset
 	PageTable []int32 // [S, PageTable/S] pages of each sequence, in order
 	Rows      []int32 // rows that need logits
+	Draws     []Draw  // how the token after each of Rows is drawn; none: logits are all that is wanted
 	// K and V are the caches of each layer, [pages, K, PageSize, D] of CacheType.
 	K, V []kernels.Tensor
 }
@@ -26,14 +27,6 @@ func (m *Model) CacheType() kernels.DType { return m.opt.Math }
 // pages is the most pages of one sequence.
 func (m *Model) pages() int64 {
 	return (m.opt.MaxLen + m.opt.PageSize - 1) / max(m.opt.PageSize, 1)
-}
-
-func (m *Model) stepBytes() int64 {
-	if m.opt.PageSize == 0 {
-		return 0
-	}
-	n, s := m.opt.Tokens, m.opt.Docs
-	return 3*align64(4*n) + align64(8*n) + 2*align64(4*(s+1)) + align64(4*s*m.pages())
 }
 
 func (m *Model) checkStep(in *StepInput) error {
@@ -49,6 +42,8 @@ func (m *Model) checkStep(in *StepInput) error {
 		return fmt.Errorf("%w: caches of %d and %d layers, the model has %d", ErrBatch, len(in.K), len(in.V), m.cfg.NumHiddenLayers)
 	case int64(len(in.Rows)) > m.opt.LogitRows:
 		return fmt.Errorf("%w: logits of %d rows, opened for %d", ErrBatch, len(in.Rows), m.opt.LogitRows)
+	case len(in.Draws) != 0 && len(in.Draws) != len(in.Rows):
+		return fmt.Errorf("%w: %d tokens to draw from %d rows of logits", ErrBatch, len(in.Draws), len(in.Rows))
 	}
 	if err := checkRows(in.Tokens, in.CuLens, in.Positions, m.cfg.VocabSize, m.opt.Docs, m.opt.MaxLen); err != nil {
 		return err
@@ -69,59 +64,69 @@ func (m *Model) checkStep(in *StepInput) error {
 	return nil
 }
 
-// Step issues the forward pass of a step and returns the logits [len(Rows), V] in F32, which stand until the next Step or
-// Score. Nothing is computed when it returns; Sync waits. Every op but attention is the one of training.
+// Step issues the forward pass of a step, draws a token after each of Rows where Draws says how, and returns the logits
+// [len(Rows), V] in F32, which stand until the next Step or Score. Nothing is computed when it returns; Drawn and Sync wait.
+// Every op but attention is the one of training.
+//
+// A step of one row a sequence that draws after all of them is issued as a graph where the backend captures operations.
 func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 	if err := m.checkStep(in); err != nil {
 		return kernels.Tensor{}, err
 	}
-	if err := m.stager.begin(); err != nil {
+	shape := m.shapeOf(in)
+	t, err := m.stageStep(in, shape)
+	if err != nil {
 		return kernels.Tensor{}, err
 	}
-	s := m.stager
-	n, seqs := int64(len(in.Tokens)), int64(len(in.Lens))
-	rows := rowInputs{n: n, tokens: put(s, kernels.I32, in.Tokens), positions: put(s, kernels.I32, in.Positions), culens: put(s, kernels.I32, in.CuLens)}
-	paged := pagedInputs{lens: put(s, kernels.I32, in.Lens), slots: put(s, kernels.I64, in.Slots),
-		table: put(s, kernels.I32, in.PageTable).Reshape(seqs, int64(len(in.PageTable))/seqs)}
-	wanted := put(s, kernels.I32, in.Rows)
-	s.flush()
+	m.drawn, m.padded = int64(len(in.Draws)), shape.draws
+	if !shape.graph {
+		m.issueStep(&t, in.K, in.V)
+	} else if err := m.replay(&t, in.K, in.V); err != nil {
+		return kernels.Tensor{}, err
+	}
+	if len(in.Rows) == 0 {
+		return kernels.Tensor{}, nil
+	}
+	return m.final.logits.rows(int64(len(in.Rows))), nil
+}
 
-	a, delta := m.acts.rows(n), m.delta.rows(n)
+// issueStep issues every operation of a step. What it reads besides t is in the same place at every step of the same shape.
+func (m *Model) issueStep(t *stepTensors, k, v []kernels.Tensor) {
+	a, delta := m.acts.rows(t.n), m.delta.rows(t.n)
 	var residual kernels.Tensor
 	for i := range m.specs {
 		x := delta
 		if i == 0 {
 			x = a.s1
-			m.embed(x, &rows)
+			m.embed(x, &t.rowInputs)
 		}
-		m.attentionIn(i, &a, x, residual, &rows)
-		m.pagedAttention(i, &a, &rows, &paged, in.K[i], in.V[i])
-		m.attentionOut(i, &a, delta, &rows)
+		m.attentionIn(i, &a, x, residual, &t.rowInputs)
+		m.pagedAttention(i, &a, t, k[i], v[i])
+		m.attentionOut(i, &a, delta, &t.rowInputs)
 		m.feedForwardIn(i, &a, delta)
-		m.feedForwardOut(i, &a, delta, &rows)
+		m.feedForwardOut(i, &a, delta, &t.rowInputs)
 		residual = a.s1
 	}
-	return m.stepLogits(&rows, wanted, delta, residual), nil
-}
-
-func (m *Model) stepLogits(rows *rowInputs, wanted, delta, residual kernels.Tensor) kernels.Tensor {
-	if wanted.Len() == 0 {
-		return kernels.Tensor{}
+	if t.wanted.Len() > 0 {
+		m.stepLogits(t, delta, residual)
 	}
-	h, hRows, logits := m.final.h.rows(rows.n), m.final.hRows.rows(wanted.Len()), m.final.logits.rows(wanted.Len())
-	m.lastNorm(h, delta, residual)
-	m.b.Embed(kernels.EmbedArgs{Out: hRows, Table: h, Tokens: wanted})
-	m.b.Linear(kernels.LinearArgs{Y: logits, X: hRows, W: m.w.head})
-	return logits
 }
 
-// pagedInputs are the device tensors of a step that only attention reads.
-type pagedInputs struct{ lens, slots, table kernels.Tensor }
+func (m *Model) stepLogits(t *stepTensors, delta, residual kernels.Tensor) {
+	n := t.wanted.Len()
+	h, hRows, logits := m.final.h.rows(t.n), m.final.hRows.rows(n), m.final.logits.rows(n)
+	m.lastNorm(h, delta, residual)
+	m.b.Embed(kernels.EmbedArgs{Out: hRows, Table: h, Tokens: t.wanted})
+	m.b.Linear(kernels.LinearArgs{Y: logits, X: hRows, W: m.w.head})
+	if !t.draw.seeds.IsZero() {
+		m.sample(logits, &t.draw)
+	}
+}
 
-func (m *Model) pagedAttention(i int, a *layerActs, rows *rowInputs, p *pagedInputs, k, v kernels.Tensor) {
+func (m *Model) pagedAttention(i int, a *layerActs, t *stepTensors, k, v kernels.Tensor) {
 	s := &m.specs[i]
-	m.b.PagedWrite(kernels.PagedWriteArgs{KCache: k, VCache: v, QKV: a.qkv, Slots: p.slots, Heads: s.Heads, KVHeads: s.KVHeads})
-	m.b.PagedAttention(kernels.PagedAttentionArgs{Out: a.attn, QKV: a.qkv, KCache: k, VCache: v, PageTable: p.table, CuLens: rows.culens,
-		Lens: p.lens, Heads: s.Heads, KVHeads: s.KVHeads, MaxLen: m.opt.MaxLen, Window: s.Window, Scale: s.AttentionScale(),
+	m.b.PagedWrite(kernels.PagedWriteArgs{KCache: k, VCache: v, QKV: a.qkv, Slots: t.slots, Heads: s.Heads, KVHeads: s.KVHeads})
+	m.b.PagedAttention(kernels.PagedAttentionArgs{Out: a.attn, QKV: a.qkv, KCache: k, VCache: v, PageTable: t.table, CuLens: t.culens,
+		Lens: t.lens, Heads: s.Heads, KVHeads: s.KVHeads, MaxLen: m.opt.MaxLen, Window: s.Window, Scale: s.AttentionScale(),
 		Work: m.work.full()})
 }

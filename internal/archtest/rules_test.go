@@ -103,7 +103,7 @@ var unsafeIn = []string{
 	"kernels/cpu/...", "kernels/cuda/...",
 	"tokenizer/native.go",
 	"kernels/tensor.go", "kernels/ref/memory.go", "kernels/kerneltest/memory.go", // tensors seen as slices of their element
-	"model/convert.go", "model/infer.go", "model/stage.go", // the same, for weights
+	"model/convert.go", "model/load.go", "model/stage.go", // the same, for weights
 }
 
 // cgoIn lists where C may be imported.

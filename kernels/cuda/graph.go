@@ -14,17 +14,14 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// Graph is a captured sequence of operations, to be issued again by one call. What changes from one time to the next is read
-// from device tensors, so the addresses in it must stay allocated.
-type Graph struct {
+// graph is a captured sequence of operations, to be issued again by one call.
+type graph struct {
 	b    *Backend
 	exec uintptr
 }
 
-// Capture calls issue, notes the operations that it issues instead of running them, and returns them as a graph. No memory is
-// allocated, no bytes are written from the host and nothing is waited for within issue. Every op must have run once before, so
-// that its kernels and its choice of algorithm are there.
-func (b *Backend) Capture(issue func()) (*Graph, error) {
+// Capture calls issue, notes the operations that it issues instead of running them, and returns them as a graph.
+func (b *Backend) Capture(issue func()) (kernels.Graph, error) {
 	if err := b.beginCapture(); err != nil {
 		return nil, err
 	}
@@ -40,7 +37,7 @@ func (b *Backend) Capture(issue func()) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Graph{b, exec}, nil
+	return &graph{b, exec}, nil
 }
 
 func (b *Backend) beginCapture() error {
@@ -80,7 +77,7 @@ func (b *Backend) endCapture() (uintptr, error) {
 }
 
 // Launch issues the operations of the graph.
-func (g *Graph) Launch() {
+func (g *graph) Launch() {
 	g.b.issue.Lock()
 	defer g.b.issue.Unlock()
 	if g.b.sticky != nil {
@@ -91,14 +88,16 @@ func (g *Graph) Launch() {
 	}
 }
 
-// Close frees the graph; before its backend is closed.
-func (g *Graph) Close() error {
+// Close frees the graph; one that runs is freed by the driver when it has run.
+func (g *graph) Close() {
 	g.b.issue.Lock()
 	defer g.b.issue.Unlock()
 	exec := g.exec
 	g.exec = 0
 	if exec == 0 {
-		return nil
+		return
 	}
-	return driverError(C.driver_graph_free(g.b.queue(), C.uintptr_t(exec)))
+	if err := driverError(C.driver_graph_free(g.b.queue(), C.uintptr_t(exec))); err != nil {
+		g.b.stick("graph", err)
+	}
 }

@@ -168,7 +168,9 @@ func TestGraph(t *testing.T) {
 		step()
 	}
 	y.check(t, b, "after three launches", want)
-	if err := errors.Join(g.Close(), g.Close()); err != nil {
+	g.Close()
+	g.Close()
+	if err := b.Sync(); err != nil {
 		t.Error(err)
 	}
 	for name, bad := range map[string]func(){
@@ -191,8 +193,8 @@ func TestGraph(t *testing.T) {
 			}
 		} else if err != nil {
 			t.Errorf("%s within a capture is refused there, not after: %v", name, err)
-		} else if err := g.Close(); err != nil {
-			t.Error(err)
+		} else {
+			g.Close()
 		}
 		if err := b.Sync(); err != nil {
 			t.Errorf("%s: after the capture: %v", name, err)

@@ -7,5 +7,5 @@
 // texts are package tokenizer's.
 //
 // Reading order: request.go (what can be asked), engine.go (handing over), loop.go (putting a step together), sequence.go (one
-// request under way), pool.go (pages of the cache), sampler.go (choosing a token), score.go.
+// request under way), pool.go (pages of the cache), score.go. Steps, and how tokens are drawn, are package model's (step.go).
 package generate

@@ -34,7 +34,7 @@ type Engine struct {
 	cache *kernels.Memory
 	k, v  []kernels.Tensor // of each layer, [pages,K,PageSize,D]
 	pool  *pool
-	draw  *sampler
+	seats int // sequences that run at once
 
 	jobs   chan job
 	closed chan struct{}
@@ -61,7 +61,8 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 		opt.CacheTokens = 16 * o.MaxLen
 	}
 	pages := (opt.CacheTokens + o.PageSize - 1) / o.PageSize
-	e := &Engine{m: m, b: m.Backend(), opt: opt, pool: newPool(int(pages), int(o.PageSize)), jobs: make(chan job), closed: make(chan struct{})}
+	e := &Engine{m: m, b: m.Backend(), opt: opt, pool: newPool(int(pages), int(o.PageSize)), seats: int(min(o.Docs, o.LogitRows)),
+		jobs: make(chan job), closed: make(chan struct{})}
 	bytes := pages * c.NumKeyValueHeads * o.PageSize * c.HeadDim * m.CacheType().Size()
 	bytes = (bytes + 63) / 64 * 64
 	if e.cache, err = e.b.Alloc(kernels.MemCache, 2*c.NumHiddenLayers*bytes); err != nil {
@@ -70,10 +71,6 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 	for i := range c.NumHiddenLayers {
 		e.k = append(e.k, kernels.NewTensor(e.cache, 2*i*bytes, m.CacheType(), pages, c.NumKeyValueHeads, o.PageSize, c.HeadDim))
 		e.v = append(e.v, kernels.NewTensor(e.cache, (2*i+1)*bytes, m.CacheType(), pages, c.NumKeyValueHeads, o.PageSize, c.HeadDim))
-	}
-	if e.draw, err = newSampler(e.b, min(o.Docs, o.LogitRows), c.VocabSize); err != nil {
-		e.b.Free(e.cache)
-		return nil, err
 	}
 	e.done.Go(e.loop)
 	return e, nil
@@ -84,7 +81,6 @@ func (e *Engine) Close() error {
 	e.once.Do(func() {
 		close(e.closed)
 		e.done.Wait()
-		e.draw.close()
 		e.b.Free(e.cache)
 	})
 	return nil

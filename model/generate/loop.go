@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/primer-lm/primer/model"
@@ -81,7 +82,7 @@ func (e *Engine) admit(waiting, running []*sequence) (left, now []*sequence) {
 			waiting = waiting[1:]
 			continue
 		}
-		if len(running) >= e.draw.rows {
+		if len(running) >= e.seats {
 			break
 		}
 		// The last prompt token is always computed: its logits are needed.
@@ -125,6 +126,7 @@ func (e *Engine) plan(running []*sequence) *batch {
 		b.in.Lens = append(b.in.Lens, int32(s.done+take))
 		if s.done+take == len(s.tokens) {
 			b.in.Rows = append(b.in.Rows, int32(len(b.in.Tokens)-1))
+			b.in.Draws = append(b.in.Draws, s.draw())
 			b.wants = append(b.wants, s)
 		}
 	}
@@ -136,18 +138,19 @@ func (e *Engine) plan(running []*sequence) *batch {
 	return b
 }
 
-// compute runs a step, samples, and moves the sequences on.
+// compute runs a step, which draws tokens, and moves the sequences on. A step that draws none is not waited for: what it fails
+// with comes back from the next one.
 func (e *Engine) compute(b *batch) error {
-	logits, err := e.m.Step(&b.in)
-	if err != nil {
-		return err
+	if _, err := e.m.Step(&b.in); err != nil {
+		return errors.Join(err, e.m.Sync())
 	}
-	tokens, logProbs, err := e.draw.sample(logits, b.wants)
-	if err != nil {
-		return err
-	}
-	if err := e.m.Sync(); err != nil {
-		return err
+	var tokens []int32
+	var logProbs []float32
+	if len(b.wants) > 0 {
+		var err error
+		if tokens, logProbs, err = e.m.Drawn(); err != nil {
+			return err
+		}
 	}
 	for i, s := range b.seqs {
 		s.done += b.takes[i]

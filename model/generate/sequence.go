@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/primer-lm/primer/model"
 )
 
 // sequence is a request under way.
@@ -27,6 +29,12 @@ type reply struct {
 
 // new is how many tokens were generated.
 func (s *sequence) new() int { return len(s.tokens) - len(s.req.Prompt) }
+
+// draw says how the next token is drawn.
+func (s *sequence) draw() model.Draw {
+	r := &s.req
+	return model.Draw{Temperature: r.Temperature, TopK: int32(r.TopK), TopP: r.TopP, MinP: r.MinP, Seed: r.Seed, Position: int64(len(s.tokens))}
+}
 
 func (s *sequence) finish(f Finish) {
 	r := Result{Tokens: s.tokens[len(s.req.Prompt):], LogProbs: s.logProb, Finish: f, Cached: s.cached}

@@ -1,0 +1,155 @@
+//go:build cuda && emulator
+
+package generate
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/device"
+	"github.com/primer-lm/primer/model"
+)
+
+// openCUDA opens the GPU that the stand-in driver makes of the emulator.
+func openCUDA(t *testing.T) kernels.Backend {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	b, err := device.Open("cuda:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// counted is a backend that counts what a step issues, its graphs, and how often it is written to and read from.
+type counted struct {
+	kernels.Backend
+	kernels.Capturer
+	ops, writes, reads, captured, launched, closed int
+}
+
+func count(b kernels.Backend) *counted { return &counted{Backend: b, Capturer: b.(kernels.Capturer)} }
+
+func (c *counted) Linear(a kernels.LinearArgs)          { c.ops++; c.Backend.Linear(a) }
+func (c *counted) Write(dst kernels.Tensor, src []byte) { c.writes++; c.Backend.Write(dst, src) }
+func (c *counted) Read(dst []byte, src kernels.Tensor) error {
+	c.reads++
+	return c.Backend.Read(dst, src)
+}
+
+func (c *counted) Capture(issue func()) (kernels.Graph, error) {
+	g, err := c.Capturer.Capture(issue)
+	c.captured++
+	return countedGraph{g, c}, err
+}
+
+type countedGraph struct {
+	kernels.Graph
+	of *counted
+}
+
+func (g countedGraph) Launch() { g.of.launched++; g.Graph.Launch() }
+func (g countedGraph) Close()  { g.of.closed++; g.Graph.Close() }
+
+func engine(t *testing.T, b kernels.Backend, o model.InferOptions, opt Options) *Engine {
+	t.Helper()
+	e, err := New(random(t, b, o), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// On the device a request gets the same tokens and log-probabilities, to the bit, alone or in a batch, by graphs, whose rows are
+// filled up, or operation by operation; and those of the CPU within rounding.
+func TestGraphsChangeNoBit(t *testing.T) {
+	rs := requests(6, 1)
+	for i := range rs {
+		rs[i].MaxNewTokens = min(rs[i].MaxNewTokens, 12)
+	}
+	b := count(openCUDA(t))
+	want := alone(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16, NoGraphs: true}, Options{CacheTokens: 64}), rs)
+	if b.captured+b.launched > 0 {
+		t.Errorf("%d graphs captured and %d launched without being wanted", b.captured, b.launched)
+	}
+	for name, o := range map[string]model.InferOptions{
+		"alone by graphs":       {Tokens: 64, Docs: 1, PageSize: 16},
+		"together by graphs":    {Tokens: 20, Docs: 6, PageSize: 4},
+		"together, no graphs":   {Tokens: 20, Docs: 6, PageSize: 4, NoGraphs: true},
+		"five filled up to six": {Tokens: 40, Docs: 6, PageSize: 8},
+	} {
+		e := engine(t, b, o, Options{CacheTokens: 64 * o.Docs})
+		got := alone(t, e, rs[:1])
+		switch {
+		case name == "five filled up to six":
+			got = append(got, together(t, e, rs[1:])...)
+		case o.Docs > 1:
+			got = together(t, e, rs)
+		default:
+			got = alone(t, e, rs)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, operation by operation alone %v", name, got, want)
+		}
+	}
+	cpu := alone(t, open(t, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16}, Options{CacheTokens: 64}), rs)
+	for i := range cpu {
+		if !reflect.DeepEqual(cpu[i].Tokens, want[i].Tokens) {
+			t.Errorf("request %d: %v on the device, %v on the CPU", i, want[i].Tokens, cpu[i].Tokens)
+			continue
+		}
+		for k, p := range cpu[i].LogProbs {
+			if d := math.Abs(float64(p - want[i].LogProbs[k])); !(d < 1e-4) {
+				t.Errorf("request %d, token %d: log-probability %v on the device, %v on the CPU", i, k, want[i].LogProbs[k], p)
+			}
+		}
+	}
+}
+
+// A decode step is one copy to the device, one graph and one copy back. Graphs are few, and freed with the model.
+func TestDecodeStepsAreOneLaunch(t *testing.T) {
+	b := count(openCUDA(t))
+	m := random(t, b, model.InferOptions{Tokens: 64, Docs: 6, PageSize: 8})
+	e, err := New(m, Options{CacheTokens: 400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(n int) []Request { return []Request{{Prompt: []int32{1, 2, 3}, MaxNewTokens: n}} }
+	alone(t, e, request(3)) // the prompt, a step that is captured, one that is launched
+	if b.captured != 1 || b.launched != 1 {
+		t.Errorf("%d graphs captured, %d launched", b.captured, b.launched)
+	}
+	before := *b
+	alone(t, e, request(22))
+	const steps = 21 // the prompt gives the first token
+	if b.captured != before.captured || b.launched != before.launched+steps || b.writes != before.writes+steps+1 || b.reads != before.reads+steps+1 {
+		t.Errorf("%d steps and a prompt: %d captured, %d launched, %d writes, %d reads", steps, b.captured-before.captured,
+			b.launched-before.launched, b.writes-before.writes, b.reads-before.reads)
+	}
+	if perStep := 4*2 + 1; b.ops != before.ops+perStep { // those of the prompt
+		t.Errorf("%d products were issued beside the graphs", b.ops-before.ops)
+	}
+	together(t, e, requests(30, 2))
+	if b.captured > 5 { // of 1, 2, 3, 4 and 6 rows
+		t.Errorf("%d graphs of at most 6 rows", b.captured)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	m.Close()
+	if b.closed != b.captured {
+		t.Errorf("%d of %d graphs were freed", b.closed, b.captured)
+	}
+}
