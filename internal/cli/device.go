@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,13 +20,18 @@ func deviceFlag(cmd *cobra.Command, name *string) {
 // openDevice opens a device; an absent one is an error that lists what there is.
 func openDevice(name string) (kernels.Backend, error) {
 	b, err := device.Open(name)
-	if err == nil {
-		return b, nil
+	return b, deviceError(name, err)
+}
+
+// deviceError adds to an error of opening a device what there is; other errors stay as they are.
+func deviceError(name string, err error) error {
+	switch {
+	case !errors.Is(err, kernels.ErrNoDevice):
+		return err
+	case strings.Contains(err.Error(), "there are"):
+		return fmt.Errorf("--device %s: %w", name, err)
 	}
-	if text := err.Error(); strings.Contains(text, "there are") {
-		return nil, fmt.Errorf("--device %s: %w", name, err)
-	}
-	return nil, fmt.Errorf("--device %s: %w; there are %s", name, err, strings.Join(device.Names(), ", "))
+	return fmt.Errorf("--device %s: %w; there are %s", name, err, strings.Join(device.Names(), ", "))
 }
 
 // gemmPeak measures what matrix products can reach on a device, for runs that are long enough (in FLOPs) to spend half a second on

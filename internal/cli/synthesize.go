@@ -89,16 +89,9 @@ func (g *generation) with(ctx context.Context, f func(context.Context, *synth.Sy
 	if err := g.checkWindow(); err != nil {
 		return err
 	}
-	b, err := openDevice(g.device) // for its error: synth.Open opens its own
-	if err != nil {
-		return err
-	}
-	if err := b.Close(); err != nil {
-		return err
-	}
 	s, err := synth.Open(ctx, g.model, synth.Device(g.device), synth.Rounds(g.rounds), synth.InFlight(g.inFlight))
 	if err != nil {
-		return err
+		return deviceError(g.device, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return f(ctx, s)
