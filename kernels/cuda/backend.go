@@ -27,6 +27,7 @@ const Built = true
 type Backend struct {
 	gpu
 	multiprocessors int     // of the GPU; what grids that loop are sized by
+	nvrtc           string  // version of the compiler
 	failures        uintptr // device address of the struct failure that kernels report to
 	sums            uintptr // device address of sumBytes for the parts of a sum
 

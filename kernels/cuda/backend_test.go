@@ -1,4 +1,4 @@
-//go:build cuda && emulator
+//go:build cuda
 
 package cuda
 
@@ -9,10 +9,10 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// opened is a backend on the stand-in, which has to close without a complaint and leave no memory behind.
+// opened is a backend on the device under test, which has to close without a complaint and leave no memory behind.
 func opened(t *testing.T) *Backend {
 	t.Helper()
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	kernelCache(t)
 	b, err := openBackend(0)
 	if err != nil {
 		t.Fatal(err)
@@ -21,9 +21,7 @@ func opened(t *testing.T) *Backend {
 		if err := b.Close(); err != nil {
 			t.Errorf("closing: %v", err)
 		}
-		if live, size, _ := standInMemory(); live != 0 {
-			t.Errorf("%d allocations of %d bytes are left after Close", live, size)
-		}
+		checkDevice(t)
 	})
 	return b
 }

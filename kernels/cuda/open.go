@@ -47,6 +47,7 @@ func (b *Backend) start() (err error) {
 	if err != nil {
 		return err
 	}
+	b.nvrtc = compiler.nvrtc.version
 	if b.products.blas, err = openBLAS(b.driver); err != nil {
 		return err
 	}

@@ -6,9 +6,6 @@ package cuda
 import "C"
 
 import (
-	"errors"
-	"fmt"
-
 	"gorgonia.org/cu"
 
 	"github.com/primer-lm/primer/kernels"
@@ -98,31 +95,13 @@ func (b *Backend) driverCopy(dst, x kernels.Tensor) {
 
 // fastest runs f once for warmth and then a few times between events, and returns the least time in seconds.
 func (b *Backend) fastest(f func()) (seconds float64, err error) {
-	var events [2]cu.Event
-	for i := range events {
-		if err := b.inContext(func() (err error) { events[i], err = cu.MakeEvent(cu.DefaultEvent); return err }); err != nil {
-			return 0, fmt.Errorf("%w: %s: event: %w", kernels.ErrDevice, b.Name(), err)
-		}
-		defer func() {
-			err = errors.Join(err, b.inContext(func() error { return cu.DestroyEvent(&events[i]) }))
-		}()
-	}
-	record := func(i int) error { return b.inContext(func() error { return events[i].Record(b.stream) }) }
 	f()
 	for range peakRounds {
-		if err := b.Sync(); err != nil {
+		one, err := b.Time(f)
+		if err != nil {
 			return 0, err
 		}
-		err := record(0)
-		f()
-		if err = errors.Join(err, record(1), b.Sync()); err != nil {
-			return 0, err
-		}
-		var milliseconds float64
-		if err := b.inContext(func() error { milliseconds, err = events[0].Elapsed(events[1]); return err }); err != nil {
-			return 0, fmt.Errorf("%w: %s: %w", kernels.ErrDevice, b.Name(), err)
-		}
-		if one := milliseconds / 1000; seconds == 0 || one < seconds {
+		if seconds == 0 || one < seconds {
 			seconds = one
 		}
 	}

@@ -1,4 +1,4 @@
-//go:build cuda && emulator
+//go:build cuda
 
 package cuda
 
