@@ -35,16 +35,45 @@ test: setup lint $(if $(NO_CUDA),,test-cuda) ## what everybody runs: lint, the f
 # and once without (the CPU's kernels alone take 75 s).
 WITH_CUDA_H = C_INCLUDE_PATH="$(CURDIR)/kernels/cuda/lib/include$(if $(C_INCLUDE_PATH),:$(C_INCLUDE_PATH))"
 
+# The packages that have tests on the emulated device.
+ON_CUDA = ./kernels/cuda ./model/generate ./internal/cli
+
 setup-cuda: setup
 	@$(GO) run ./cmd/setup -cuda >/dev/null
 
 test-cuda: setup-cuda build-cuda ## the CUDA backend without a GPU: every kernel compiled by NVRTC, and all of it run on the emulated device
-	$(WITH_CUDA_H) $(GO) vet -tags "cuda emulator" ./kernels/cuda
-	$(WITH_CUDA_H) $(GO) test -tags "cuda emulator" ./kernels/cuda
+	$(WITH_CUDA_H) $(GO) vet -tags "cuda emulator" $(ON_CUDA)
+	$(WITH_CUDA_H) $(GO) test -tags "cuda emulator" $(ON_CUDA)
 
 build-cuda: setup-cuda # every command builds with tag cuda, and everything passes vet
 	$(WITH_CUDA_H) $(GO) build -tags cuda ./cmd/...
 	$(WITH_CUDA_H) $(GO) vet -tags cuda $(PACKAGES)
+
+# gpu-check builds a folder for a machine that has a GPU but no Go (docs/CUDA.md); the others also run it, here.
+GPU_CHECK = bin/gpu-check
+GPU_TAGS  = cuda
+GPU_FLAGS = -trimpath -tags "$(GPU_TAGS)" -ldflags "-s -w"
+gpu-check: setup-cuda ## build bin/gpu-check, the folder that proves and measures the CUDA backend on a GPU machine: sh run.sh --out DIR
+	rm -rf $(GPU_CHECK)
+	mkdir -p $(GPU_CHECK)/peers
+	$(WITH_CUDA_H) $(GO) build $(GPU_FLAGS) -o $(GPU_CHECK)/gpucheck ./bench/gpu/gpucheck
+	$(WITH_CUDA_H) $(GO) test -c $(GPU_FLAGS) -o $(GPU_CHECK)/conformance ./kernels/cuda
+	cp tools/gpucheck/*.py $(GPU_CHECK)/peers
+	cp tools/gpucheck/run.sh $(GPU_CHECK)
+	$(GPU_CHECK)/gpucheck folder --folder $(GPU_CHECK)
+
+gpu-check-ops gpu-check-train gpu-check-decode: gpu-check ## build it and run one part on this machine's GPU, into runs/
+	sh $(GPU_CHECK)/run.sh --part $(@:gpu-check-%=%) --out runs/$@
+
+# Everything but the GPU: the same program and tests on the stand-in driver. compute-sanitizer cannot run there, and PyTorch need not
+# be here, so its exit code is 1; what must have passed is looked up.
+gpu-check-standin: ## run the whole gpu-check on the emulated device with tiny shapes: times mean nothing
+	$(MAKE) gpu-check GPU_CHECK=bin/gpu-check-standin GPU_TAGS="cuda emulator"
+	PYTHON=$$(ls $(CURDIR)/$(VENV)/bin/python 2>/dev/null || echo python3) sh bin/gpu-check-standin/run.sh --shapes tiny --peers cpu \
+	  --tests '^TestConformance$$' --out runs/gpu-check-standin || [ $$? -eq 1 ]
+	cat runs/gpu-check-standin/summary.md
+	@for step in device conformance 'op times' 'train tiny' 'generate tiny'; do \
+	  grep -q "^| $$step | .* | passed |" runs/gpu-check-standin/summary.md || { echo "gpu-check: $$step has not passed"; exit 1; }; done
 
 # With TESTED=1 it leaves out `make test`, for a caller that has just run it.
 test-all: $(if $(TESTED),setup,test) test-slow test-race test-asan tsan test-python ## make test, then slow tests, race detector, AddressSanitizer, ThreadSanitizer, Python peers
@@ -96,5 +125,6 @@ fmt: ## format the Go code
 clean: ## remove what was built and run here, the library in the user's cache stays
 	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
 
-.PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda tsan \
+.PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda gpu-check \
+	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin tsan \
 	test-python bench-peers peers lint fmt clean

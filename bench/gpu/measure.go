@@ -1,0 +1,76 @@
+package gpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// describeDevice opens the device twice: with nothing compiled yet, and again.
+func (k *check) describeDevice(ctx context.Context) error {
+	for _, name := range []string{"first", "later"} {
+		if err := k.one(ctx, oursSide, Case{Kind: kindStart, Name: name}); err != nil {
+			return err
+		}
+	}
+	_ = k.one(ctx, torchSide, Case{Kind: kindDescribe}) // what is missing is said by the steps that need it
+	err := k.all(ctx, oursSide, []Case{{Kind: kindDescribe}, {Kind: kindPeaks}})
+	for _, r := range k.records {
+		if r.Kind == kindDescribe && r.Side == oursSide {
+			k.modes = r.Modes
+		}
+	}
+	return err
+}
+
+// opTimes measures every op at the shapes of every layer.
+func (k *check) opTimes(ctx context.Context) error {
+	var cases []Case
+	for _, l := range k.shapes.Layers {
+		for _, name := range opNames() {
+			cases = append(cases, Case{Kind: kindOp, Name: name, Model: l.Model, T: l.T, Rounds: k.shapes.Rounds})
+		}
+	}
+	return k.all(ctx, oursSide, cases)
+}
+
+// generation measures all the cases of one model in one process.
+func (k *check) generation(ctx context.Context, model string) error {
+	var cases []Case
+	for _, c := range k.shapes.Generate {
+		if c.Model == model {
+			cases = append(cases, c)
+		}
+	}
+	return k.all(ctx, oursSide, cases)
+}
+
+// sdpa are the back ends of scaled_dot_product_attention, as tools/gpucheck/attention.py calls them.
+var sdpa = []string{"flash", "efficient", "cudnn"}
+
+// attentionTimes asks both sides in turns, shape by shape: ours with every variant of the pass, then each back end of SDPA.
+func (k *check) attentionTimes(ctx context.Context) error {
+	ours, theirs := k.keep(ctx, oursSide), k.keep(ctx, torchSide)
+	var problems []error
+	asked := 0
+	ask := func(s *keeper, c Case, mode string) {
+		c.Mode = mode
+		asked++
+		if err := s.ask(c); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", c.what(), err))
+		}
+	}
+	for _, c := range k.shapes.Attention {
+		op := map[string]string{"forward": "attention=", "backward": "attention_backward="}[c.Name]
+		for _, mode := range k.modes {
+			if strings.HasPrefix(mode, op) {
+				ask(ours, c, mode)
+			}
+		}
+		for _, mode := range sdpa {
+			ask(theirs, c, mode)
+		}
+	}
+	return errors.Join(summed(problems, asked), ours.close(), theirs.close())
+}
