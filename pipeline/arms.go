@@ -106,10 +106,11 @@ func (q *quickstart) tuningTexts() ([]string, error) {
 	return q.render(slices.Values(chains)), nil
 }
 
+// render takes the small set of templates: a model of this size sees each pattern of the full set once or never.
 func (q *quickstart) render(chains func(func(data.Chain) bool)) []string {
 	var out []string
 	for c := range chains {
-		if r := templates.Default().Render(&c, q.Seed); r.Text != "" {
+		if r := templates.Small().Render(&c, q.Seed); r.Text != "" {
 			out = append(out, r.Text)
 		}
 	}

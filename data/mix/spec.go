@@ -29,6 +29,9 @@ import (
 //	weight = 4               # left out everywhere: in proportion to what is there
 //	repeats = 1              # passes at most
 //	template_seed = 7        # of the templates, for chains and tuning
+//	templates = ["my.toml"]  # more templates; relative to this file
+//	template_set = "full"    # that they are added to: full or small
+//	text_field = "content"   # JSON field that holds the text; left out: text
 //
 // A path is a folder of shards; a caller may bring an opener that makes shards of
 // text first, by kind and template seed.
@@ -52,8 +55,12 @@ type SourceSpec struct {
 	Repeats      int64    `toml:"repeats"`
 	TemplateSeed uint64   `toml:"template_seed"`
 	Templates    []string `toml:"templates"`
+	TemplateSet  string   `toml:"template_set"`
 	TextField    string   `toml:"text_field"`
 }
+
+// templateSets are the embedded sets of templates; "" is the full one.
+var templateSets = map[string]bool{"": true, "full": true, "small": true}
 
 // maxSpec bounds a mixture file, in bytes.
 const maxSpec = 1 << 20
@@ -81,13 +88,19 @@ func ReadSpec(path string) (*Spec, error) {
 		return nil, fmt.Errorf("%w: %s%w", ErrSpec, path, err)
 	}
 	for i := range s.Sources {
-		for j, p := range s.Sources[i].Paths {
-			if !filepath.IsAbs(p) && p != "-" {
-				s.Sources[i].Paths[j] = filepath.Join(filepath.Dir(path), p)
-			}
-		}
+		beside(path, s.Sources[i].Paths)
+		beside(path, s.Sources[i].Templates)
 	}
 	return s, nil
+}
+
+// beside takes relative paths from the folder of the file that names them.
+func beside(file string, paths []string) {
+	for i, p := range paths {
+		if !filepath.IsAbs(p) && p != "-" {
+			paths[i] = filepath.Join(filepath.Dir(file), p)
+		}
+	}
 }
 
 // place puts a file position before a message, to stand right after the path.
@@ -145,6 +158,8 @@ func (s *Spec) check() error {
 			return bad("source %q needs either path or paths", src.Name)
 		case !kinds[src.Kind]:
 			return bad("source %q: kind = %q is none of raw, chains, instructions, tuning", src.Name, src.Kind)
+		case !templateSets[src.TemplateSet]:
+			return bad("source %q: template_set = %q is neither full nor small", src.Name, src.TemplateSet)
 		}
 	}
 	return nil

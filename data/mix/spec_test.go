@@ -122,6 +122,7 @@ func TestBadSpecs(t *testing.T) {
 		{"positions = \"x\"\n" + ok, "neither row nor document"},
 		{"budget = -1\n" + ok, "negative"},
 		{ok + "kind = \"odd\"", "none of raw, chains"},
+		{ok + "template_set = \"huge\"", "neither full nor small"},
 		{ok + "paths = [\"q\"]", "either path or paths"},
 		{"length = 8\n[[source]]\npath = \"p\"\n", "source 1 has no name"},
 	} {

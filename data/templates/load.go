@@ -1,34 +1,28 @@
 package templates
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-//go:embed files/*.toml
+//go:embed files/*.toml files/small/*.toml
 var embedded embed.FS
+
+// The embedded sets.
+const (
+	fullFiles  = "files/*.toml"
+	smallFiles = "files/small/*.toml"
+)
 
 // maxFile bounds a template file, in bytes.
 const maxFile = 4 << 20
-
-// entry is one template of a family.
-type entry struct {
-	text   string
-	next   string
-	weight float64
-	file   string
-	line   int
-	first  pattern
-	second pattern // of families with two forms
-}
 
 // family is the entries of one name with their running sums of weights.
 type family struct {
@@ -38,25 +32,41 @@ type family struct {
 
 // Set is a checked collection of all families. It is immutable.
 type Set struct {
-	families map[string]*family
-	none     map[string]bool // the none-phrases, folded
+	families    map[string]*family
+	none        map[string]bool // the none-phrases, folded
+	fingerprint string
 }
 
-// Default is the embedded set, parsed once.
+// Default is the full embedded set, parsed once.
 func Default() *Set { return defaultSet() }
 
-var defaultSet = sync.OnceValue(func() *Set {
-	s, err := Load()
+// Small is the embedded set of a dozen entries a family, for models and corpora so
+// small that they would not see a pattern of the full set twice: the quickstart's.
+// Its figures were measured with it, so it does not change.
+func Small() *Set { return smallSet() }
+
+var (
+	defaultSet = sync.OnceValue(func() *Set { return must(Load()) })
+	smallSet   = sync.OnceValue(func() *Set { return must(LoadSmall()) })
+)
+
+func must(s *Set, err error) *Set {
 	if err != nil {
 		panic("templates: the embedded files are bad: " + err.Error())
 	}
 	return s
-})
+}
 
-// Load gives the embedded set with the entries of the files added.
-func Load(paths ...string) (*Set, error) {
-	s := &Set{families: map[string]*family{}, none: map[string]bool{}}
-	names, err := fs.Glob(embedded, "files/*.toml")
+// Load gives the full embedded set with the entries of the files added. Errors wrap
+// ErrTemplate and name file and line, family and field.
+func Load(paths ...string) (*Set, error) { return load(fullFiles, paths) }
+
+// LoadSmall does the same with the small set.
+func LoadSmall(paths ...string) (*Set, error) { return load(smallFiles, paths) }
+
+func load(pattern string, paths []string) (*Set, error) {
+	s := newSet()
+	names, err := fs.Glob(embedded, pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +80,9 @@ func Load(paths ...string) (*Set, error) {
 		}
 	}
 	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err == nil && info.Size() > maxFile {
-			return nil, fmt.Errorf("%w: %s: more than %d MiB", ErrTemplate, path, maxFile>>20)
-		}
-		b, err := os.ReadFile(path)
+		b, err := readFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
+			return nil, err
 		}
 		if err := s.add(path, b); err != nil {
 			return nil, err
@@ -85,143 +91,33 @@ func Load(paths ...string) (*Set, error) {
 	return s, s.finish()
 }
 
-// add reads one file through the parser that keeps positions, so that every error
-// has its line.
-func (s *Set) add(file string, b []byte) error {
-	var p unstable.Parser
-	p.Reset(b)
-	prefix := ""
-	for p.NextExpression() {
-		n := p.Expression()
-		switch n.Kind {
-		case unstable.Table:
-			prefix = keyOf(n.Key()) + "."
-		case unstable.KeyValue:
-			if err := s.addFamily(&p, file, prefix+keyOf(n.Key()), n.Value()); err != nil {
-				return err
-			}
-		case unstable.ArrayTable:
-			return at(file, 0, "[[…]] is not used here: write [group] and family = [ … ]")
-		}
+func newSet() *Set { return &Set{families: map[string]*family{}, none: map[string]bool{}} }
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
-	if err := p.Error(); err != nil {
-		line := 1
-		if pe, ok := err.(*unstable.ParserError); ok && len(pe.Highlight) > 0 {
-			line = p.Shape(p.Range(pe.Highlight)).Start.Line
-		}
-		return at(file, line, "%v", err)
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s: %w", ErrTemplate, path, err)
+	case len(b) > maxFile:
+		return nil, fmt.Errorf("%w: %s: more than %d MiB", ErrTemplate, path, maxFile>>20)
 	}
-	return nil
+	return b, nil
 }
 
-func keyOf(it unstable.Iterator) string {
-	var parts []string
-	for it.Next() {
-		parts = append(parts, string(it.Node().Data))
-	}
-	return strings.Join(parts, ".")
+// mark takes a file's bytes into the fingerprint.
+func (s *Set) mark(b []byte) {
+	sum := sha256.Sum256(append([]byte(s.fingerprint), b...))
+	s.fingerprint = hex.EncodeToString(sum[:])
 }
 
-func lineOf(p *unstable.Parser, n *unstable.Node) int { return p.Shape(n.Raw).Start.Line }
-
-func (s *Set) addFamily(p *unstable.Parser, file, name string, value *unstable.Node) error {
-	r, ok := rules[name]
-	if !ok {
-		return at(file, keyLine(p, value), "unknown family %q (known: %s)", name, strings.Join(Families(), " "))
-	}
-	if value.Kind != unstable.Array {
-		return at(file, keyLine(p, value), "family %q must be an array", name)
-	}
-	f := s.families[name]
-	if f == nil {
-		f = &family{}
-		s.families[name] = f
-	}
-	for it := value.Children(); it.Next(); {
-		e, err := readEntry(p, file, it.Node())
-		if err != nil {
-			return err
-		}
-		if problem := e.compile(name, r); problem != "" {
-			return at(file, e.line, "%s: %s", name, problem)
-		}
-		f.entries = append(f.entries, e)
-	}
-	return nil
-}
-
-// keyLine is the line of the key that stands before a value.
-func keyLine(p *unstable.Parser, value *unstable.Node) int {
-	if key := value.Next(); key.Valid() {
-		return lineOf(p, key)
-	}
-	return lineOf(p, value)
-}
-
-// readEntry reads "text" or { text = "…", next = "…", weight = 3 }.
-func readEntry(p *unstable.Parser, file string, n *unstable.Node) (entry, error) {
-	e := entry{weight: 1, file: file, line: lineOf(p, n)}
-	if n.Kind == unstable.String {
-		e.text = string(n.Data)
-		return e, nil
-	}
-	if n.Kind != unstable.InlineTable {
-		return e, at(file, e.line, "an entry is a string or { text, next, weight }")
-	}
-	for it := n.Children(); it.Next(); {
-		kv := it.Node()
-		key, value := keyOf(kv.Key()), kv.Value()
-		switch {
-		case key == "text" && value.Kind == unstable.String:
-			e.text = string(value.Data)
-		case key == "next" && value.Kind == unstable.String:
-			e.next = string(value.Data)
-		case key == "weight" && (value.Kind == unstable.Integer || value.Kind == unstable.Float):
-			w, err := strconv.ParseFloat(string(value.Data), 64)
-			if err != nil || !(w > 0 && w <= 1e9) {
-				return e, at(file, e.line, "weight %s is not above 0 and at most 1e9", value.Data)
-			}
-			e.weight = w
-		default:
-			return e, at(file, e.line, "field %q of an entry is unknown or of a wrong type (text and next are strings, weight a number)", key)
-		}
-	}
-	return e, nil
-}
-
-// compile parses an entry and checks it against its family.
-func (e *entry) compile(name string, r rule) (problem string) {
-	if r.names != nil {
-		if !slices.Contains(r.names, e.text) {
-			return fmt.Sprintf("%q is none of %s", e.text, strings.Join(r.names, ", "))
-		}
-		return ""
-	}
-	if e.first, problem = compile(e.text); problem != "" {
-		return problem
-	}
-	if problem = e.first.check(r.need, r.allow); problem != "" {
-		return problem
-	}
-	if name == "options.item" {
-		problem = e.first.checkItem()
-	}
-	for _, s := range e.first {
-		if r.bare && strings.TrimSpace(s.lit) != "" {
-			return "words in a bare wrapper: they belong into wrapper.joined"
-		}
-	}
-	if (r.next == nil) != (e.next == "") {
-		return "this family has two forms, text and next, or only one"
-	}
-	if r.next == nil || problem != "" {
-		return problem
-	}
-	if e.second, problem = compile(e.next); problem != "" {
-		return problem
-	}
-	return e.second.check(r.next, nil)
-}
+// Fingerprint tells sets apart: a hash, in hexadecimal digits, over the bytes of all
+// files in the order they were read.
+func (s *Set) Fingerprint() string { return s.fingerprint }
 
 // finish checks that every family has an entry and sums the weights.
 func (s *Set) finish() error {

@@ -37,12 +37,12 @@ func TestUserFilesAdd(t *testing.T) {
 
 func TestBadFilesNameTheLine(t *testing.T) {
 	for _, c := range []struct{ content, say string }{
-		{"[pair]\nfree_form = [\n \"{instruction}\",\n]", "mine.toml:3: pair.free_form: placeholder {response} must stand exactly once"},
-		{"[pair]\nfree_form = [\n \"{instruction} {response}\",\n \"{instruction} {answer}\",\n]", "mine.toml:4: pair.free_form: unknown placeholder {answer} (known here: {instruction} {response})"},
+		{"[pair]\nfree_form = [\n \"{instruction}\",\n]", "mine.toml:3: pair.free_form: text: placeholder {response} must stand exactly once"},
+		{"[pair]\nfree_form = [\n \"{instruction} {response}\",\n \"{instruction} {answer}\",\n]", "mine.toml:4: pair.free_form: text: unknown placeholder {answer} (known here: {instruction} {response})"},
 		{"[pair]\n\nfree = [\"a\"]", "mine.toml:3: unknown family \"pair.free\""},
 		{"[pair]\nfree_form = \"a\"", "mine.toml:2: family \"pair.free_form\" must be an array"},
-		{"[pair]\nfree_form = [ 3 ]", "mine.toml:2: an entry is a string"},
-		{"[pair]\nfree_form = [ {text = \"{instruction} {response}\", weight = -1} ]", "mine.toml:2: weight -1"},
+		{"[pair]\nfree_form = [ 3 ]", "mine.toml:2: pair.free_form: an entry is a string"},
+		{"[pair]\nfree_form = [ {text = \"{instruction} {response}\", weight = -1} ]", "mine.toml:2: pair.free_form: weight: -1"},
 		{"[pair]\nfree_form = [ {txt = \"{instruction} {response}\"} ]", "field \"txt\""},
 		{"[pair]\nfree_form = [ \"{instruction} {response} {\" ]", "without its }"},
 		{"[pair]\nfree_form = [ \"{instruction} {response} }\" ]", "without its {"},
@@ -53,10 +53,17 @@ func TestBadFilesNameTheLine(t *testing.T) {
 		{"[options]\nheading = [ \"{x}\" ]", "this family has none"},
 		{"[wrapper]\nbare = [ \"words {text} {pairs}\" ]", "words in a bare wrapper"},
 		{"[layout]\nany = [ \"numbered\" ]", "none of classic, dialogue"},
-		{"[numbered]\nitem = [ \"{n} {instruction}\" ]", "two forms"},
-		{"[pair]\nseparator = [ {text = \"a\", next = \"b\"} ]", "only one"},
+		{"[numbered]\nitem = [ \"{n} {instruction}\" ]", "mine.toml:2: numbered.item: next: this family has two forms"},
+		{"[numbered]\nitem = [\n {text = \"{n} {instruction}\",\n  next = \"{n} {x}\"} ]", "mine.toml:3: numbered.item: next: unknown placeholder {x}"},
+		{"[pair]\nseparator = [ {text = \"a\", next = \"b\"} ]", "mine.toml:2: pair.separator: next: this family has one form only"},
+		{"[layout]\nany = [ {text = \"classic\", next = \"b\"} ]", "layout.any: next: this"},
+		{"[pair]\nseparator = [ {weight = 2} ]", "mine.toml:2: pair.separator: field text is missing"},
+		{"[pair]\nseparator = [ {text = \"a\", text = \"b\"} ]", "field text stands twice"},
+		{"[options]\nend = [\"%\",\n\"%\"]", "mine.toml:3: options.end: the same entry stands at line 2"},
+		{"[options]\nend = [\"%\"]\n[options]\nend = [\"&\"]", "mine.toml:4: family \"options.end\" stands at line 2 already"},
+		{"[options]\n# ok\nend = [\"\xff\"]", "mine.toml:3: invalid UTF-8"},
 		{"[pair\nfree_form = []", "mine.toml:1:"},
-		{"[[pair]]\nfree_form = []", "is not used here"},
+		{"\n[[pair]]\nfree_form = []", "mine.toml:2: [[…]] is not used here"},
 		{"x = [", "mine.toml:1:"},
 	} {
 		_, err := Load(file(t, c.content))
@@ -74,7 +81,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("[options]\nend = [ {text = \")\", weight = 2} ]"))
 	f.Add([]byte("a.b.c = [[{}]]"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &Set{families: map[string]*family{}, none: map[string]bool{}}
+		s := newSet()
 		_ = s.add("fuzz.toml", b) // an error or none, never a panic
 	})
 }

@@ -29,6 +29,7 @@ type texts struct {
 	kind         string
 	templateSeed uint64
 	templates    []string
+	templateSet  string // full or small
 	textField    string
 	blankSplit   bool
 	strict       bool
@@ -50,8 +51,16 @@ func (t *texts) bind(cmd *cobra.Command) {
 	f.StringVar(&t.kind, "kind", string(templates.Raw), "what the records are: "+names(kindNames()))
 	f.Uint64Var(&t.templateSeed, "template-seed", 1, "of the templates that chains are rendered with")
 	f.StringSliceVar(&t.templates, "templates", nil, "more template `files`, added to the embedded ones")
+	f.StringVar(&t.templateSet, "template-set", fullSet, "the embedded templates: full, or small (the quickstart's, for tiny models)")
 	completes(cmd, "kind", kindNames)
+	completes(cmd, "template-set", func() []string { return []string{fullSet, smallSet} })
 }
+
+// The embedded sets of templates.
+const (
+	fullSet  = "full"
+	smallSet = "small"
+)
 
 func kindNames() []string {
 	var out []string
@@ -74,14 +83,25 @@ func (t *texts) rendered(stdio IO, paths []string, report *data.Report, counts *
 	if !slices.Contains(kindNames(), t.kind) {
 		return nil, usage("--kind %q; there are %s", t.kind, names(kindNames()))
 	}
-	set := templates.Default()
-	if len(t.templates) > 0 {
-		var err error
-		if set, err = templates.Load(t.templates...); err != nil {
-			return nil, err
-		}
+	set, err := t.set()
+	if err != nil {
+		return nil, err
 	}
 	return set.Texts(templates.Kind(t.kind), paths, t.templateSeed, t.options(stdio, report), counts), nil
+}
+
+// set is the embedded templates that were asked for, with the user's added.
+func (t *texts) set() (*templates.Set, error) {
+	switch t.templateSet {
+	case "", fullSet:
+		if len(t.templates) > 0 {
+			return templates.Load(t.templates...)
+		}
+		return templates.Default(), nil
+	case smallSet:
+		return templates.LoadSmall(t.templates...)
+	}
+	return nil, usage("--template-set %q; there are %s", t.templateSet, names([]string{fullSet, smallSet}))
 }
 
 // build tokenizes the inputs into a folder of shards and says what it met.
@@ -151,12 +171,16 @@ func isShards(path string) bool {
 	return err == nil
 }
 
-// key names what tokenizing would give: files by path, size and time, and all that decides how they are read.
+// key names what tokenizing would give: files by path, size and time, and all that decides how they are read and rendered.
 func (t *texts) key(tok *tokenizer.Tokenizer, paths []string) (string, error) {
+	set, err := t.set()
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
-	fmt.Fprintf(h, "1 %q %d %q %v %v\n", t.kind, t.templateSeed, t.textField, t.blankSplit, t.strict)
+	fmt.Fprintf(h, "2 %q %d %s %q %v %v\n", t.kind, t.templateSeed, set.Fingerprint(), t.textField, t.blankSplit, t.strict)
 	h.Write(tok.JSON())
-	for _, p := range append(slices.Clone(paths), t.templates...) {
+	for _, p := range paths {
 		if p == data.Stdin {
 			return "", usage("training cannot read - (a run could not go on with it): make shards of it first, with corpus tokenize --in -")
 		}
@@ -198,7 +222,7 @@ func stamp(h io.Writer, path string) error {
 func (t *texts) mixture(ctx context.Context, stdio IO, spec *mix.Spec, cache string, tok *tokenizer.Tokenizer) (*mix.Mixture, error) {
 	return spec.Open(func(src mix.SourceSpec) (mix.Source, error) {
 		each := *t
-		each.kind, each.templateSeed, each.templates = src.Kind, src.TemplateSeed, src.Templates
+		each.kind, each.templateSeed, each.templates, each.templateSet = src.Kind, src.TemplateSeed, src.Templates, src.TemplateSet
 		if src.TextField != "" {
 			each.textField = src.TextField
 		}
