@@ -44,7 +44,7 @@ func TestLayoutsToTheCharacter(t *testing.T) {
 	}}
 	base := map[string]string{
 		"options.heading": "Options:", "options.item": "({A}) {option}", "options.join": "\n",
-		"thought.answer": "{thought} So the answer is {response}", "pair.separator": "\n\n", "example.separator": "\n\n\n",
+		"thought.answer": "{thought} Hence: {response}", "pair.separator": "\n\n", "example.separator": "\n\n\n",
 		"pair.free_form": "Q: {instruction}\nA: {response}", "pair.options_thought": "{instruction}\n{options}\n{thought}\nSo the answer is {response}",
 		"wrapper.presence": "bare", "wrapper.bare": "{text}\n\n{pairs}", "bridge.phrase": "Tasks:",
 		"first.opening": "Tasks first, source after.", "first.lead": "Text:",
@@ -60,13 +60,13 @@ func TestLayoutsToTheCharacter(t *testing.T) {
 	}{
 		{Classic, false, false, "T.\n\nQ: I1\nA: R1\n\nI2\nOptions:\n(A) o\nH2\nSo the answer is (A)\n\n\nQ: I3\nA: R3\n\nQ: I4\nA: R4\n\n\nU."},
 		{Classic, false, true, "T.\n\nTasks:\nQ: I1\nA: R1\n\nI2\nOptions:\n(A) o\nH2\nSo the answer is (A)\n\n\nQ: I3\nA: R3\n\nQ: I4\nA: R4\n\n\nU."},
-		{Dialogue, true, false, "Tasks first, source after.\nUser: I1\nAssistant: R1\n\nUser: I2\nOptions:\n(A) o\nAssistant: H2 So the answer is (A)\n\nText:\nT." +
+		{Dialogue, true, false, "Tasks first, source after.\nUser: I1\nAssistant: R1\n\nUser: I2\nOptions:\n(A) o\nAssistant: H2 Hence: (A)\n\nText:\nT." +
 			"\n\n\nUser: I3\nAssistant: R3\n\nUser: I4\nAssistant: R4\n\n\nU."},
-		{Dialogue, false, true, "T.\n\nDialogue:\nUser: I1\nAssistant: R1\n\nUser: I2\nOptions:\n(A) o\nAssistant: H2 So the answer is (A)" +
+		{Dialogue, false, true, "T.\n\nDialogue:\nUser: I1\nAssistant: R1\n\nUser: I2\nOptions:\n(A) o\nAssistant: H2 Hence: (A)" +
 			"\n\n\nUser: I3\nAssistant: R3\n\nUser: I4\nAssistant: R4\n\n\nU."},
-		{Numbered, false, false, "T.\n\nQ1: I1\nQ2: I2\nOptions:\n(A) o\n\nA1: R1\nA2: H2 So the answer is (A)\n\n\nQ1: I3\nQ2: I4\n\nA1: R3\nA2: R4\n\n\nU."},
-		{NextTurn, false, false, "T.\nFirst: I1\nR1\n\nThen: I2\nOptions:\n(A) o\nH2 So the answer is (A)\n\n\nFirst: I3\nR3\n\nThen: I4\nR4\n\n\nU."},
-		{Inline, false, false, "Text: T.\n\nI1 -> R1\nI2\nOptions:\n(A) o -> H2 So the answer is (A)\n\n\nI3 -> R3\nI4 -> R4\n\n\nU."},
+		{Numbered, false, false, "T.\n\nQ1: I1\nQ2: I2\nOptions:\n(A) o\n\nA1: R1\nA2: H2 Hence: (A)\n\n\nQ1: I3\nQ2: I4\n\nA1: R3\nA2: R4\n\n\nU."},
+		{NextTurn, false, false, "T.\nFirst: I1\nR1\n\nThen: I2\nOptions:\n(A) o\nH2 Hence: (A)\n\n\nFirst: I3\nR3\n\nThen: I4\nR4\n\n\nU."},
+		{Inline, false, false, "Text: T.\n\nI1 -> R1\nI2\nOptions:\n(A) o -> H2 Hence: (A)\n\n\nI3 -> R3\nI4 -> R4\n\n\nU."},
 	} {
 		if got := forced(t, c, k.layout, k.first, k.bridged, base); got != k.want {
 			t.Errorf("%s first %v bridge %v:\n%q\nwant\n%q", k.layout, k.first, k.bridged, got, k.want)

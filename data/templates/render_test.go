@@ -23,30 +23,6 @@ var fresh = func() *Set {
 	return s
 }()
 
-func TestFamiliesHaveAFirstDozen(t *testing.T) {
-	for _, name := range Families() {
-		r := rules[name]
-		small := map[string]int{"wrapper.bare": 3, "pair.separator": 3, "options.join": 3, "example.separator": 4, "instruction.pattern": 1}
-		want := 12
-		if n, ok := small[name]; ok {
-			want = n
-		}
-		if r.names != nil {
-			want = len(r.names)
-		}
-		if n := set.Count(name); n < want {
-			t.Errorf("%s has %d entries, want %d", name, n, want)
-		}
-		seen := map[string]bool{}
-		for _, e := range set.families[name].entries {
-			if seen[e.text+"\x00"+e.next] {
-				t.Errorf("%s: %q stands twice", name, e.text)
-			}
-			seen[e.text+"\x00"+e.next] = true
-		}
-	}
-}
-
 // genChain makes chains of every shape; words may look like placeholders.
 func genChain() *rapid.Generator[data.Chain] {
 	return rapid.Custom(func(t *rapid.T) data.Chain {
