@@ -36,6 +36,7 @@ var ownRules = []rule{
 	{pkg: "data"},
 	{pkg: "data/datasets", allow: []string{"data"}},
 	{pkg: "data/templates", allow: []string{"data"}},
+	{pkg: "data/mine", allow: []string{"data"}},
 	{pkg: "data/shard", allow: []string{"data", "tokenizer"}},
 	{pkg: "data/mix", allow: []string{"data", "data/shard"}},
 	{pkg: "data/curate", allow: []string{"data", "data/shard"}},

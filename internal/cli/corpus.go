@@ -26,16 +26,17 @@ import (
 func Corpus(stdio IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "corpus",
-		Short: "Render, tokenize, mix and look at training data",
+		Short: "Mine, render, tokenize, mix and look at training data",
 		Long:  "Corpus has the steps between records and training batches, each to be run and looked at by itself.",
-		Example: "  corpus template --in chains.jsonl --out texts.jsonl\n" +
+		Example: "  corpus mine --in raw/ --out chains.jsonl\n" +
+			"  corpus template --in chains.jsonl --out texts.jsonl\n" +
 			"  corpus tokenize --in texts.jsonl --tokenizer DIR --out shards/texts\n" +
 			"  corpus mix --in mixture.toml\n" +
 			"  corpus inspect --in chains.jsonl --kind chains --show 2",
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
+	cmd.AddCommand(corpusMine(stdio), corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
 	return cmd
 }
 
