@@ -1,3 +1,6 @@
+// Not with tag cuda: see oracle_test.go.
+//go:build !cuda
+
 package kerneltest_test
 
 import (

@@ -1,3 +1,6 @@
+// Not with tag cuda: gorgonia wants cuDNN and cuBLAS there, and these tests are about the reference.
+//go:build !cuda
+
 package kerneltest_test
 
 import (
