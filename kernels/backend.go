@@ -17,10 +17,11 @@ const (
 	MemWorkspace
 	MemCache
 	MemInputs
+	MemStaging // on the host: what copies from and to a device pass through (pinned where that matters)
 	NumMemoryKinds
 )
 
-var memoryKindNames = [...]string{"weights", "gradients", "optimizer", "activations", "workspace", "cache", "inputs"}
+var memoryKindNames = [...]string{"weights", "gradients", "optimizer", "activations", "workspace", "cache", "inputs", "staging"}
 
 func (k MemoryKind) String() string { return memoryKindNames[k] }
 
@@ -58,11 +59,16 @@ type Backend interface {
 	Map(kind MemoryKind, host []byte) (*Memory, error)
 	// Usage reports memory by kind.
 	Usage() Usage
+	// Held is the part of Usage that the backend itself holds from Open to Close, whatever is computed on it.
+	Held() [NumMemoryKinds]int64
 
-	// Write issues a copy from host to device. src may be changed again only after Sync.
+	// Write issues a copy from host to device. src may be changed as soon as it returns.
 	Write(dst Tensor, src []byte)
 	// Read waits for everything issued before and copies from device to host.
 	Read(dst []byte, src Tensor) error
+	// OpenReadback makes room on the host for results of that many bytes that are read while the device goes on, counted as
+	// MemStaging. It fails with ErrOutOfMemory.
+	OpenReadback(bytes int64) (Readback, error)
 	// Sync waits for everything issued and returns the first failure since the last Sync.
 	Sync() error
 	// Close waits, ends the device's threads and frees what is left.

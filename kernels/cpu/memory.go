@@ -71,6 +71,10 @@ func (b *Backend) Map(kind kernels.MemoryKind, host []byte) (*kernels.Memory, er
 	return b.memory.add(mem, false), nil
 }
 
+// Held is nothing that is counted: the team's scratch (28 MiB and 4 MiB a thread, of addresses) becomes memory only where an op
+// touches it.
+func (b *Backend) Held() (none [kernels.NumMemoryKinds]int64) { return none }
+
 // Usage reports memory by kind. Mapped bytes count like allocated ones.
 func (b *Backend) Usage() kernels.Usage {
 	b.memory.mu.Lock()

@@ -307,6 +307,16 @@ void team_write(team *t, void *dst, const void *src, size_t size) {
 	submit(t, run_move, &m, sizeof m, 0);
 }
 
+uint32_t team_read(team *t, void *dst, const void *src, size_t size) {
+	move m = {dst, src, (int64_t)size};
+	submit(t, run_move, &m, sizeof m, 0);
+	return atomic_load_explicit(&t->head, memory_order_relaxed);
+}
+
+void team_reach(team *t, uint32_t ticket) { wait_for(t, ticket); }
+
+int team_failed(team *t) { return atomic_load(&t->failed) != 0; }
+
 int team_failure(team *t, char *out, size_t size, int clear) {
 	team_wait(t);
 	if (!atomic_load(&t->failed)) return 0;

@@ -61,6 +61,11 @@ func (b *Backend) open() *C.team {
 func (b *Backend) failure(clear C.int) error {
 	b.queue.Lock()
 	defer b.queue.Unlock()
+	return b.firstFailure(clear)
+}
+
+// firstFailure is failure for who has the queue's lock.
+func (b *Backend) firstFailure(clear C.int) error {
 	var text [512]byte
 	if C.team_failure(b.open(), (*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text)), clear) == 0 {
 		return nil

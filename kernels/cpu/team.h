@@ -55,6 +55,12 @@ void team_submit(team *t, primer_op fn, const void *args, size_t size);
 void team_submit_always(team *t, primer_op fn, const void *args, size_t size);
 // team_write copies src to dst in issue order; src may be changed as soon as it returns.
 void team_write(team *t, void *dst, const void *src, size_t size);
+// team_read copies src to dst, which is the host's own, in issue order and returns its ticket: team_reach returns once the
+// operation with a ticket has run, whatever was issued since.
+uint32_t team_read(team *t, void *dst, const void *src, size_t size);
+void team_reach(team *t, uint32_t ticket);
+// team_failed says whether an operation has failed, without waiting.
+int team_failed(team *t);
 // team_wait returns once everything issued has run.
 void team_wait(team *t);
 // team_failure waits and copies the first failure's text into out (up to size bytes); 0 when there is none. With clear,

@@ -34,7 +34,7 @@ func openBackend(ordinal int) (*Backend, error) {
 		return nil, fmt.Errorf("cuda:%d: %w", ordinal, err)
 	}
 	b := &Backend{gpu: g, multiprocessors: g.processors, functions: map[string]*function{}}
-	b.memory.live = map[*kernels.Memory]bool{}
+	b.memory.live, b.memory.own = map[*kernels.Memory]bool{}, map[uintptr]owned{}
 	if err := b.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda:%d: %w", ordinal, err), b.Close())
 	}

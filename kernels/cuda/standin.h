@@ -48,6 +48,7 @@ CUresult ready();                                      // an error: no current c
 typedef std::function<CUresult()> work;
 CUresult issue(CUstream stream, work w);
 bool captures(CUstream stream);
+// The host waits, and is counted.
 CUresult drain(CUstream stream); // all of a stream's work is done
 CUresult drain_all();
 CUresult drain_blocking(); // all that a call without a stream waits for

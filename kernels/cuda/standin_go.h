@@ -15,6 +15,9 @@ const char *primer_standin_function(int library, int i, uintptr_t *address);
 void primer_standin_fail_allocation(size_t n, size_t times);
 // Allocations that live, their bytes, and how many were ever asked for.
 void primer_standin_memory(size_t *live, size_t *bytes, size_t *made);
+// How often the host has waited: for all that was issued before (streams, contexts, copies and calls that block, freeing pinned
+// memory), and for an event that was not done yet.
+void primer_standin_waits(size_t *streams, size_t *events);
 // Pinned memory and launches with a struct, for tests of the stand-in itself; gorgonia.org/cu has none.
 void *primer_standin_pinned(size_t bytes);
 int primer_standin_pinned_free(void *p);

@@ -38,6 +38,7 @@ std::set<queue *> queues;
 std::set<event *> events;
 std::set<graph *> graphs, runs; // noted, and executable
 queue nobody;                   // the stream 0
+size_t stream_waits, event_waits; // how often the host waited for all that was issued, and for an event
 
 // The queue of a stream; nullptr for a handle that is none.
 queue *of(CUstream s) {
@@ -86,13 +87,18 @@ CUresult issue(CUstream stream, work w) {
 	return random_below(8) == 0 ? run(q, q->done + random_below(8)) : sticky;
 }
 bool captures(CUstream stream) { return of(stream) && of(stream)->capturing; }
-CUresult drain(CUstream stream) { return of(stream) ? run(of(stream)) : CUDA_ERROR_INVALID_HANDLE; }
+CUresult drain(CUstream stream) {
+	stream_waits++;
+	return of(stream) ? run(of(stream)) : CUDA_ERROR_INVALID_HANDLE;
+}
 CUresult drain_all() {
+	stream_waits++;
 	for (queue *q : queues)
 		if (CUresult r = run(q)) return r;
 	return sticky;
 }
 CUresult drain_blocking() {
+	stream_waits++;
 	for (queue *q : queues)
 		if (q->blocking)
 			if (CUresult r = run(q)) return r;
@@ -150,7 +156,7 @@ CUresult cuStreamSynchronize(CUstream s) {
 		q->broken = true;
 		return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
 	}
-	return q == &nobody ? drain_blocking() : run(q);
+	return q == &nobody ? drain_blocking() : drain(s);
 }
 CUresult cuStreamQuery(CUstream s) {
 	LOCKED
@@ -196,7 +202,9 @@ CUresult cuEventSynchronize(CUevent e) {
 	LOCKED
 	event *x = of(e);
 	if (!x) return CUDA_ERROR_INVALID_HANDLE;
-	return passed(x) ? sticky : run(x->on, x->place);
+	if (passed(x)) return sticky;
+	event_waits++;
+	return run(x->on, x->place);
 }
 CUresult cuEventQuery(CUevent e) {
 	LOCKED
@@ -293,3 +301,10 @@ std::vector<function> queue_functions() {
 }
 
 } // namespace standin
+
+#include "standin_go.h"
+
+void primer_standin_waits(size_t *streams, size_t *events) {
+	std::lock_guard<std::recursive_mutex> lock(standin::driver);
+	*streams = standin::stream_waits, *events = standin::event_waits;
+}

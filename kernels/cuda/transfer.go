@@ -18,10 +18,12 @@ import (
 )
 
 // Bytes go between host and GPU through pinned memory: only from there does a copy run beside the host, and only so may Write
-// return while kernels issued before still run. It is a ring of pieces, each with an event that says when its copy is done.
+// return while kernels issued before still run. It is a ring of pieces that Writes fill one behind the other; a piece's event
+// says when the last copy out of it is done. The ring bounds how far the host runs ahead: a step of recipe 500m sends 8 MiB.
 const (
-	pieces     = 8
+	pieces     = 16
 	pieceBytes = 1 << 20
+	stageAlign = 64
 
 	failureAt   = pieces * pieceBytes // what is beside the pieces: a struct failure,
 	argsAt      = failureAt + 64      // and the arguments of a launch
@@ -32,9 +34,10 @@ const (
 type staging struct {
 	host   uintptr
 	events [pieces]cu.Event
-	made   int // events that there are
-	next   int // piece
-	used   [pieces]bool
+	made   int          // events that there are
+	next   int          // the piece that is being filled
+	filled int          // bytes of it
+	used   [pieces]bool // its event is recorded, and was not waited for
 }
 
 // start is called in the backend's context, as stop.
@@ -44,6 +47,7 @@ func (s *staging) start(b *Backend) error {
 		return fmt.Errorf("%w: %d bytes of pinned host memory: %w", kindOf(err), stagedBytes, err)
 	}
 	s.host = uintptr(host)
+	b.memory.hold(kernels.MemStaging, s.host, stagedBytes)
 	for ; s.made < pieces; s.made++ {
 		event, err := cu.MakeEvent(cu.DisableTiming)
 		if err != nil {
@@ -60,6 +64,7 @@ func (s *staging) stop(b *Backend) error {
 		problems = append(problems, cu.DestroyEvent(&s.events[s.made-1]))
 	}
 	if s.host != 0 {
+		b.memory.drop(s.host)
 		problems = append(problems, driverError(C.driver_pinned_free(b.queue(), C.uintptr_t(s.host))))
 		s.host = 0
 	}
@@ -68,7 +73,10 @@ func (s *staging) stop(b *Backend) error {
 
 // bytes is a part of the pinned memory, which lies outside Go's heap.
 func (s *staging) bytes(at, n int) []byte {
-	address := s.host + uintptr(at)
+	return hostBytes(s.host+uintptr(at), n)
+}
+
+func hostBytes(address uintptr, n int) []byte {
 	return unsafe.Slice((*byte)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), n)
 }
 
@@ -80,8 +88,28 @@ func (s *staging) args(n int) []byte {
 	return s.bytes(argsAt, n)
 }
 
-// Write issues a copy from host to device. It copies src before it returns, and waits only where a piece of the ring is still
-// on its way from an earlier Write.
+// room returns where up to n more bytes of a Write go. It waits only when the ring is full of copies under way.
+func (s *staging) room(b *Backend, n int) ([]byte, error) {
+	if s.filled == pieceBytes {
+		if err := s.events[s.next].Record(b.stream); err != nil {
+			return nil, err
+		}
+		s.used[s.next] = true
+		s.next, s.filled = (s.next+1)%pieces, 0
+		if s.used[s.next] {
+			if err := s.events[s.next].Synchronize(); err != nil {
+				return nil, err
+			}
+			s.used[s.next] = false
+		}
+	}
+	return s.bytes(s.next*pieceBytes+s.filled, min(n, pieceBytes-s.filled)), nil
+}
+
+// idle: nothing is under way, so all of the ring is free.
+func (s *staging) idle() { s.next, s.filled, s.used = 0, 0, [pieces]bool{} }
+
+// Write issues a copy from host to device. It copies src before it returns, and waits only where the ring is full.
 func (b *Backend) Write(dst kernels.Tensor, src []byte) {
 	if int64(len(src)) != dst.Bytes() {
 		panic(&kernels.ShapeError{Op: "write", Code: "length differs", Detail: fmt.Sprintf("%d bytes into %v", len(src), dst)})
@@ -103,21 +131,15 @@ func (b *Backend) Write(dst kernels.Tensor, src []byte) {
 func (b *Backend) writePieces(to uintptr, src []byte) error {
 	s := &b.staging
 	for len(src) > 0 {
-		n, i := min(len(src), pieceBytes), s.next
-		if s.used[i] {
-			if err := s.events[i].Synchronize(); err != nil {
-				return err
-			}
+		piece, err := s.room(b, len(src))
+		if err != nil {
+			return err
 		}
-		piece := s.bytes(i*pieceBytes, n)
-		copy(piece, src)
+		n := copy(piece, src)
 		if err := cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(&piece[0]), int64(n), b.stream); err != nil {
 			return err
 		}
-		if err := s.events[i].Record(b.stream); err != nil {
-			return err
-		}
-		s.used[i], s.next = true, (i+1)%pieces
+		s.filled += int(ceilDiv(int64(n), stageAlign) * stageAlign)
 		to, src = to+uintptr(n), src[n:]
 	}
 	return nil
@@ -139,7 +161,7 @@ func (b *Backend) Read(dst []byte, src kernels.Tensor) error {
 	return b.sticky
 }
 
-// readPieces has as many pieces under way as the ring holds. The stream's order keeps them behind Writes from the same pieces.
+// readPieces has as many pieces under way as the ring holds; it begins and ends with an idle one.
 func (b *Backend) readPieces(dst []byte, from uintptr) error {
 	s := &b.staging
 	piece := func(k int) []byte { return dst[k*pieceBytes : min((k+1)*pieceBytes, len(dst))] }
@@ -154,7 +176,6 @@ func (b *Backend) readPieces(dst []byte, from uintptr) error {
 			if err := s.events[i].Record(b.stream); err != nil {
 				return err
 			}
-			s.used[i] = true
 		}
 		i := done % pieces
 		if err := s.events[i].Synchronize(); err != nil {
@@ -190,6 +211,7 @@ func (b *Backend) failure(clear bool) error {
 	// What a kernel saw comes before what a call said: the calls after a kernel's failure are its consequence.
 	first := b.sticky
 	if err == nil {
+		b.staging.idle()
 		if seen := b.failureOf(raw); seen != nil {
 			first = seen
 			if clear {

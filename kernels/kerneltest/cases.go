@@ -79,7 +79,7 @@ func (s *suite) failureOf(f Failure, err error) error {
 
 // notOps are the methods of kernels.Backend that no Case covers: (*suite).runtime does.
 var notOps = []string{
-	"Name", "Alloc", "Free", "Map", "Usage", "Write", "Read", "Sync", "Close", "Variants", "Prepare", "Release",
+	"Name", "Alloc", "Free", "Map", "Usage", "Write", "Read", "Sync", "Close", "Variants", "Prepare", "Release", "OpenReadback", "Held",
 }
 
 // uncovered returns an error for each method of the contract without a conformance test, and for each name without a method.

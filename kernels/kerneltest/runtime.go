@@ -15,6 +15,7 @@ func (s *suite) runtime() []error {
 	var out []error
 	for name, f := range map[string]func(kernels.Backend) error{
 		"memory": testMemory, "usage": testUsage, "copies": testCopies, "map": testMap, "variants": testVariants, "weights": testWeights,
+		"readback": testReadback,
 	} {
 		if err := guarded(f, s.main.Backend); err != nil {
 			out = append(out, fmt.Errorf("%s: %w", name, err))
@@ -68,6 +69,11 @@ func testUsage(b kernels.Backend) error {
 	b.Free(mem)
 	after := b.Usage()
 	now := func(u kernels.Usage) int64 { return u.Now[kernels.MemCache] }
+	for kind, own := range b.Held() {
+		if own < 0 || own > before.Now[kind] {
+			return fmt.Errorf("the backend says that it holds %d bytes of %v itself, of %d in all", own, kernels.MemoryKind(kind), before.Now[kind])
+		}
+	}
 	if now(held)-now(before) < 1<<20 || now(after) != now(before) || after.Peak[kernels.MemCache] < now(held) {
 		return fmt.Errorf("before %v, held %v, after %v", before, held, after)
 	}
@@ -87,7 +93,9 @@ func testCopies(b kernels.Backend) error {
 	defer b.Free(mem)
 	x, y := kernels.NewTensor(mem, 4, kernels.F32, 400), kernels.NewTensor(mem, 2000, kernels.F32, 400)
 	for k := range 50 {
-		b.Write(x, bytes.Repeat([]byte{byte(k)}, 1600))
+		src := bytes.Repeat([]byte{byte(k)}, 1600)
+		b.Write(x, src)
+		clear(src) // Write has taken what it needs
 		b.Copy(kernels.CopyArgs{Dst: y, X: x})
 		b.Fill(kernels.FillArgs{Dst: x, Value: 1})
 		got := make([]byte, 1600)

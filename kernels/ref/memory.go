@@ -76,6 +76,9 @@ func (b *Backend) Usage() kernels.Usage {
 	return b.usage
 }
 
+// Held is nothing: there are no threads and no libraries.
+func (b *Backend) Held() (none [kernels.NumMemoryKinds]int64) { return none }
+
 // Close frees what is left and returns the last failure.
 func (b *Backend) Close() error {
 	b.mu.Lock()
