@@ -12,12 +12,10 @@ type stepInputs struct {
 	scale    kernels.Tensor // [1]
 }
 
-// stage checks a batch and sends it to the device. Rows without loss never meet the output matrix: those that have one are
+// stageBatch sends a batch that was checked to the device. Rows without loss never meet the output matrix: those that have one are
 // named by their numbers, so that no mask is needed beyond this point.
-func stageBatch(s *stager, b *Batch, stat kernels.DType) (in stepInputs, err error) {
-	if err := s.begin(); err != nil {
-		return in, err
-	}
+func stageBatch(s *stager, b *Batch, stat kernels.DType) (in stepInputs) {
+	s.begin()
 	n := len(b.Tokens)
 	in.n, in.lossRows = int64(n), b.LossTokens()
 	in.gather = in.lossRows != in.n
@@ -47,7 +45,7 @@ func stageBatch(s *stager, b *Batch, stat kernels.DType) (in stepInputs, err err
 	step[kernels.StepSample], step[kernels.StepToken] = b.Sample, b.Token
 	in.step = put(s, kernels.I64, step[:])
 	s.flush()
-	return in, nil
+	return in
 }
 
 func fillPositions(to, given, culens []int32) {

@@ -169,14 +169,11 @@ func (m *Model) Score(batch *Batch) (*Scores, error) {
 	if err := batch.check(m.cfg.VocabSize, m.opt.Tokens, m.opt.Docs, m.opt.MaxLen); err != nil {
 		return nil, err
 	}
-	in, err := stageBatch(m.stager, batch, exact(m.opt.Math))
-	if err != nil {
-		return nil, err
-	}
+	in := stageBatch(m.stager, batch, exact(m.opt.Math))
 	a := m.acts.rows(in.n)
 	m.scoreForward(&in, &a, m.delta.rows(in.n), &m.final, m.opt.MaxLen, m.work.full())
 	m.score(&in, &m.final, m.opt.LogitRows)
-	return readScores(m.stager, batch, &in, &m.final)
+	return readScores(m.b, batch, &in, &m.final)
 }
 
 // Backend returns the device.
@@ -189,7 +186,7 @@ func (m *Model) Config() *Config { return m.cfg }
 func (m *Model) Options() InferOptions { return m.opt }
 
 // Sync waits for everything issued and returns the first failure.
-func (m *Model) Sync() error { return m.stager.sync() }
+func (m *Model) Sync() error { return m.b.Sync() }
 
 // Close frees everything but weights that belong to a Trainer.
 func (m *Model) Close() {

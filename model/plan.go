@@ -10,16 +10,20 @@ import (
 // Plan is what a model will take, known before anything is allocated.
 type Plan struct {
 	Params   int64                         // parameters, tied ones once
-	Bytes    [kernels.NumMemoryKinds]int64 // by kind; exactly what opening allocates
+	Bytes    [kernels.NumMemoryKinds]int64 // by kind; exactly what opening asks the backend for
+	Held     [kernels.NumMemoryKinds]int64 // by kind; what the backend holds beside it
 	Forward  float64                       // FLOPs of a forward pass, per token
 	PerToken float64                       // FLOPs of training, per token: three times the forward pass; recomputation is not counted
 }
 
+// Kind returns the bytes of one kind: what the backend's Usage will peak at when nothing else is opened on it.
+func (p *Plan) Kind(k kernels.MemoryKind) int64 { return p.Bytes[k] + p.Held[k] }
+
 // Total returns all bytes.
 func (p *Plan) Total() int64 {
 	n := int64(0)
-	for _, b := range p.Bytes {
-		n += b
+	for k := range kernels.NumMemoryKinds {
+		n += p.Kind(k)
 	}
 	return n
 }
@@ -33,14 +37,15 @@ func NewPlan(b kernels.Backend, c *Config, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planOf(c, o, newTrainLayout(b, c, o, NewFlat(c))), nil
+	return planOf(b, c, o, newTrainLayout(b, c, o, NewFlat(c))), nil
 }
 
-func planOf(c *Config, o Options, l *trainLayout) *Plan {
-	p := &Plan{Params: c.NumParams()}
+func planOf(b kernels.Backend, c *Config, o Options, l *trainLayout) *Plan {
+	p := &Plan{Params: c.NumParams(), Held: b.Held()}
 	for _, a := range l.arenas() {
 		p.Bytes[a.kind] += max(a.peak, slotAlign)
 	}
+	p.Bytes[kernels.MemStaging] += l.outcomeBytes()
 	p.Forward = c.FLOPs(o.MaxLen)
 	p.PerToken = 3 * p.Forward
 	return p
@@ -70,9 +75,9 @@ func meanKeys(length, window int64) float64 {
 // Print writes the plan as lines to read.
 func (p *Plan) Print(w io.Writer) {
 	fmt.Fprintf(w, "parameters    %d\n", p.Params)
-	for kind, n := range p.Bytes {
-		if n > 0 {
-			fmt.Fprintf(w, "%-13s %.1f MiB\n", kernels.MemoryKind(kind), float64(n)/(1<<20))
+	for k := range kernels.NumMemoryKinds {
+		if n := p.Kind(k); n > 0 {
+			fmt.Fprintf(w, "%-13s %.1f MiB\n", k, float64(n)/(1<<20))
 		}
 	}
 	fmt.Fprintf(w, "memory        %.1f MiB\n", float64(p.Total())/(1<<20))

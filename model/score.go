@@ -19,17 +19,14 @@ func (t *Trainer) Score(batch *Batch) (*Scores, error) {
 	if err := batch.check(t.cfg.VocabSize, t.opt.Tokens, t.opt.Docs, t.opt.MaxLen); err != nil {
 		return nil, err
 	}
-	in, err := stageBatch(t.stager, batch, exact(t.opt.Math))
-	if err != nil {
-		return nil, err
-	}
+	in := stageBatch(t.stager, batch, exact(t.opt.Math))
 	quiet := t.net
 	quiet.dropout = 0
 	l := t.layout
 	a := l.layers[0].rows(in.n)
 	quiet.scoreForward(&in, &a, l.tmp.rows(in.n), &l.final, t.opt.MaxLen, l.work.full())
 	quiet.score(&in, &l.final, t.opt.LogitRows)
-	return readScores(t.stager, batch, &in, &l.final)
+	return readScores(t.b, batch, &in, &l.final)
 }
 
 // scoreForward runs all layers through one layer's slots; the residual stream stays in place.
@@ -58,17 +55,17 @@ func (m *net) lastNorm(h, delta, residual kernels.Tensor) {
 	m.b.RMSNorm(kernels.RMSNormArgs{Out: h, Sum: residual, X: delta, Residual: residual, W: m.w.norm, Eps: float32(m.cfg.RMSNormEps)})
 }
 
-func readScores(s *stager, batch *Batch, in *stepInputs, f *finalSlots) (*Scores, error) {
-	if err := s.sync(); err != nil {
+func readScores(b kernels.Backend, batch *Batch, in *stepInputs, f *finalSlots) (*Scores, error) {
+	if err := b.Sync(); err != nil {
 		return nil, err
 	}
 	n := in.lossRows
 	loss, argmax := make([]byte, n*f.loss.shape.Type.Size()), make([]int32, n)
 	if n > 0 {
-		if err := s.b.Read(loss, f.loss.rows(n)); err != nil {
+		if err := b.Read(loss, f.loss.rows(n)); err != nil {
 			return nil, err
 		}
-		if err := s.b.Read(bytesOf(argmax), f.argmax.rows(n)); err != nil {
+		if err := b.Read(bytesOf(argmax), f.argmax.rows(n)); err != nil {
 			return nil, err
 		}
 	}

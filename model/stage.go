@@ -6,18 +6,14 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// stager packs a batch's small inputs into one block, so that a step costs one copy to the device. Host blocks take turns:
-// a block may be filled again only after the copy out of it has run, which Sync tells.
+// stager packs a batch's small inputs into one block, so that a step costs one copy to the device. The block may be filled
+// again as soon as the copy is issued.
 type stager struct {
-	b       kernels.Backend
-	device  kernels.Tensor // [bytes] U8
-	host    [stagedTurns][]int64
-	turn    int // the block being filled
-	pending int // copies issued since the last Sync
-	used    int64
+	b      kernels.Backend
+	device kernels.Tensor // [bytes] U8
+	host   []int64
+	used   int64
 }
-
-const stagedTurns = 8
 
 // stagedBytes bounds what a training or scoring batch packs: tokens, positions, targets, rows, documents, scale, step.
 func stagedBytes(tokens, docs int64) int64 {
@@ -27,30 +23,17 @@ func stagedBytes(tokens, docs int64) int64 {
 func align64(n int64) int64 { return (n + slotAlign - 1) / slotAlign * slotAlign }
 
 func newStager(b kernels.Backend, device kernels.Tensor) *stager {
-	s := &stager{b: b, device: device}
-	for i := range s.host {
-		s.host[i] = make([]int64, device.Bytes()/8)
-	}
-	return s
+	return &stager{b: b, device: device, host: make([]int64, device.Bytes()/8)}
 }
 
-// begin starts a block, waiting for the device only when all blocks are under way.
-func (s *stager) begin() error {
-	if s.pending == stagedTurns {
-		if err := s.sync(); err != nil {
-			return err
-		}
-	}
-	s.used = 0
-	return nil
-}
+// begin starts a batch.
+func (s *stager) begin() { s.used = 0 }
 
 // space returns n elements of the host block and the device tensor that will hold them.
 func space[T any](s *stager, t kernels.DType, n int) ([]T, kernels.Tensor) {
-	block := s.host[s.turn]
 	at := s.used
 	s.used += align64(int64(n) * t.Size())
-	if s.used > int64(len(block))*8 {
+	if s.used > int64(len(s.host))*8 {
 		panic("model: a batch outgrew its staging block")
 	}
 	bytes := int64(n) * t.Size()
@@ -59,7 +42,7 @@ func space[T any](s *stager, t kernels.DType, n int) ([]T, kernels.Tensor) {
 	if n == 0 {
 		return nil, tensor
 	}
-	return unsafe.Slice((*T)(unsafe.Pointer(&block[at/8])), n), tensor
+	return unsafe.Slice((*T)(unsafe.Pointer(&s.host[at/8])), n), tensor
 }
 
 // put copies values into the block.
@@ -71,13 +54,5 @@ func put[T any](s *stager, t kernels.DType, values []T) kernels.Tensor {
 
 // flush issues the copy.
 func (s *stager) flush() {
-	block := s.host[s.turn]
-	s.b.Write(s.device.Rows(0, s.used), unsafe.Slice((*byte)(unsafe.Pointer(&block[0])), s.used))
-	s.turn = (s.turn + 1) % stagedTurns
-	s.pending++
-}
-
-func (s *stager) sync() error {
-	s.pending = 0
-	return s.b.Sync()
+	s.b.Write(s.device.Rows(0, s.used), unsafe.Slice((*byte)(unsafe.Pointer(&s.host[0])), s.used))
 }

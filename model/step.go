@@ -74,10 +74,7 @@ func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 		return kernels.Tensor{}, err
 	}
 	shape := m.shapeOf(in)
-	t, err := m.stageStep(in, shape)
-	if err != nil {
-		return kernels.Tensor{}, err
-	}
+	t := m.stageStep(in, shape)
 	m.drawn, m.padded = int64(len(in.Draws)), shape.draws
 	if !shape.graph {
 		m.issueStep(&t, in.K, in.V)

@@ -28,11 +28,9 @@ func (m *Model) stepBytes() int64 {
 // stageStep sends a step's inputs to the device, filled up to its shape. A row that fills up writes nothing into the cache (its
 // slot is negative), attends to the first key of the first sequence, and its logits are those of the first row: it cannot fail
 // where no other does, and no row depends on it.
-func (m *Model) stageStep(in *StepInput, shape stepShape) (t stepTensors, err error) {
+func (m *Model) stageStep(in *StepInput, shape stepShape) (t stepTensors) {
 	s := m.stager
-	if err := s.begin(); err != nil {
-		return t, err
-	}
+	s.begin()
 	t.n = shape.rows
 	t.tokens = putFilled(s, kernels.I32, in.Tokens, shape.rows, in.Tokens[0])
 	t.positions = putFilled(s, kernels.I32, in.Positions, shape.rows, 0)
@@ -43,7 +41,7 @@ func (m *Model) stageStep(in *StepInput, shape stepShape) (t stepTensors, err er
 	t.wanted = putFilled(s, kernels.I32, in.Rows, shape.wanted, 0)
 	t.draw = putDraws(s, in.Draws, shape.draws)
 	s.flush()
-	return t, nil
+	return t
 }
 
 // putFilled copies values into the block, and fill behind them up to n.

@@ -17,6 +17,7 @@ type Trainer struct {
 	buckets []Bucket
 	layout  *trainLayout
 	stager  *stager
+	outcome kernels.Readback
 
 	grads                         []layerGrads
 	embedGrad, normGrad, headGrad kernels.Tensor
@@ -35,7 +36,7 @@ func OpenTrainer(b kernels.Backend, c *Config, o Options) (_ *Trainer, err error
 	t.net = net{b: b, cfg: &config, specs: c.Layers(), dropout: o.Dropout, w: weights{layers: make([]layerWeights, c.NumHiddenLayers)}}
 	t.buckets = t.flat.Buckets()
 	t.layout = newTrainLayout(b, c, o, t.flat)
-	t.plan = planOf(c, o, t.layout)
+	t.plan = planOf(b, c, o, t.layout)
 	t.rope = &t.layout.rope
 	defer func() {
 		if err != nil {
@@ -54,6 +55,9 @@ func OpenTrainer(b kernels.Backend, c *Config, o Options) (_ *Trainer, err error
 		return nil, err
 	}
 	t.stager = newStager(b, t.layout.staged.full())
+	if t.outcome, err = b.OpenReadback(t.layout.outcomeBytes()); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
 	if o.Moments != kernels.NoType {
 		b.Write(t.layout.decay.full(), t.flat.decayTable())
 	}
@@ -118,10 +122,7 @@ func (t *Trainer) MicroBatch(batch *Batch, first bool, ready func(Bucket)) error
 	if !(batch.Scale > 0) || math.IsInf(float64(batch.Scale), 0) {
 		return fmt.Errorf("%w: scale is %v, must be 1/(loss tokens of the step)", ErrBatch, batch.Scale)
 	}
-	in, err := stageBatch(t.stager, batch, exact(t.opt.Math))
-	if err != nil {
-		return err
-	}
+	in := stageBatch(t.stager, batch, exact(t.opt.Math))
 	t.forward(&in)
 	t.lossAndGradient(&in, first)
 	t.backward(&in, first, ready)
@@ -129,16 +130,7 @@ func (t *Trainer) MicroBatch(batch *Batch, first bool, ready func(Bucket)) error
 }
 
 // Sync waits for everything issued and returns the first failure.
-func (t *Trainer) Sync() error { return t.stager.sync() }
-
-// LossSum waits and returns the sum of the step's losses over all tokens that have one, in nats, not yet divided by their number.
-func (t *Trainer) LossSum() (float64, error) {
-	var raw [8]byte
-	if err := t.b.Read(raw[:], t.layout.loss.full()); err != nil {
-		return 0, err
-	}
-	return math.Float64frombits(le64(raw[:])), nil
-}
+func (t *Trainer) Sync() error { return t.b.Sync() }
 
 // State is the device tensors that an optimizer step works on, each over the whole flat buffer.
 type State struct {
@@ -176,6 +168,10 @@ func (t *Trainer) Plan() *Plan { return t.plan }
 // Close frees everything.
 func (t *Trainer) Close() {
 	t.w.release(t.b)
+	if t.outcome != nil {
+		t.outcome.Close()
+		t.outcome = nil
+	}
 	for _, a := range t.layout.arenas() {
 		if a.mem != nil {
 			t.b.Free(a.mem)

@@ -229,8 +229,8 @@ func (t *training) printPlan() error {
 	tokens := t.cfg.Steps * t.cfg.BatchTokens
 	out := planned{Parameters: p.Params, Bytes: map[string]int64{}, Total: p.Total(), ForwardTok: p.Forward, TrainingTok: p.PerToken,
 		FLOPs: p.PerToken * float64(tokens), Steps: t.cfg.Steps, Tokens: tokens}
-	for kind, n := range p.Bytes {
-		out.Bytes[kernels.MemoryKind(kind).String()] = n
+	for k := range kernels.NumMemoryKinds {
+		out.Bytes[k.String()] = p.Kind(k)
 	}
 	return t.stdio.emit(t.json, out, func(w io.Writer) {
 		p.Print(w)
