@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/kernels"
@@ -17,7 +18,7 @@ import (
 // A checkpoint is a Hugging Face folder with float32 master weights, and beside them
 //
 //	exp_avg/, exp_avg_sq/   AdamW's moments, safetensors under the weights' names and logical shapes
-//	training.json           position, and which kernel variants computed it
+//	training.json           position, and which device and kernel variants computed it
 //
 // so that another world size, device or layout of the flat buffers can read it.
 const (
@@ -30,7 +31,10 @@ const (
 type savedState struct {
 	Version  int      `json:"version"`
 	Position Position `json:"position"`
-	// Bits says, per op, which kind of bits its variant computes: going on with others would change the losses.
+	// Device is the kind of device that computed it: "cpu", "cuda". Absent in checkpoints written before it was recorded.
+	Device string `json:"device,omitempty"`
+	// Bits says, per op, which kind of bits its variant computes: going on with others on the same kind of device would change the
+	// losses. Another kind of device computes others anyway.
 	Bits map[string]string `json:"kernel_bits"`
 	Math string            `json:"math"`
 }
@@ -54,52 +58,68 @@ func save(dir *durable.Dir, m *model.Trainer, cfg Config, tokenizer []byte, at P
 			return err
 		}
 	}
-	raw, err := json.MarshalIndent(savedState{stateVersion, at, bitsOf(m.Backend()), cfg.Math}, "", "  ")
+	raw, err := json.MarshalIndent(savedState{stateVersion, at, deviceKind(m.Backend()), bitsOf(m.Backend()), cfg.Math}, "", "  ")
 	if err != nil {
 		return err
 	}
 	return dir.WriteFile(stateName, func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
 }
 
-// restore fills a model from a checkpoint and returns its position.
-func restore(dir string, m *model.Trainer, cfg Config) (Position, error) {
-	var st savedState
+// readState reads training.json.
+func readState(dir string, math string) (st savedState, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, stateName))
 	if err != nil {
-		return Position{}, err
+		return st, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&st); err != nil {
-		return Position{}, fmt.Errorf("%w: %s: %w", ErrCheckpoint, stateName, err)
+		return st, fmt.Errorf("%w: %s: %w", ErrCheckpoint, stateName, err)
 	}
 	switch {
 	case st.Version != stateVersion:
-		return Position{}, fmt.Errorf("%w: %s is version %d, this program reads %d", ErrCheckpoint, stateName, st.Version, stateVersion)
-	case st.Math != cfg.Math:
-		return Position{}, fmt.Errorf("%w: was computed with math %s, the run asks for %s", ErrCheckpoint, st.Math, cfg.Math)
+		return st, fmt.Errorf("%w: %s is version %d, this program reads %d", ErrCheckpoint, stateName, st.Version, stateVersion)
+	case st.Math != math:
+		return st, fmt.Errorf("%w: was computed with math %s, the run asks for %s", ErrCheckpoint, st.Math, math)
 	}
-	if err := keepBits(m.Backend(), st.Bits); err != nil {
-		return Position{}, err
+	return st, nil
+}
+
+// restore fills a model from a checkpoint and returns its position. moved is the kind of device that computed it, where that is
+// not the model's: the run goes on from the same numbers, and its losses will differ in their last digits.
+func restore(dir string, m *model.Trainer, cfg Config) (at Position, moved string, err error) {
+	st, err := readState(dir, cfg.Math)
+	if err != nil {
+		return Position{}, "", err
 	}
+	if st.Device != "" && st.Device != deviceKind(m.Backend()) {
+		moved = st.Device
+	} else if err := keepBits(m.Backend(), st.Bits); err != nil {
+		return Position{}, "", err
+	}
+	return st.Position, moved, restoreTensors(dir, m)
+}
+
+// restoreTensors fills weights and moments.
+func restoreTensors(dir string, m *model.Trainer) error {
 	weights, err := hf.OpenFolder(dir)
 	if err != nil {
-		return Position{}, err
+		return err
 	}
 	defer weights.Close()
 	if got, want := hf.FormatConfig(weights.Config), hf.FormatConfig(stored(m.Config())); !bytes.Equal(got, want) {
-		return Position{}, fmt.Errorf("%w: holds a model of another architecture: config.json is\n%s\nthe run has\n%s", ErrCheckpoint, got, want)
+		return fmt.Errorf("%w: holds a model of another architecture: config.json is\n%s\nthe run has\n%s", ErrCheckpoint, got, want)
 	}
 	if err := m.Load(weights); err != nil {
-		return Position{}, err
+		return err
 	}
 	state := m.State()
 	for sub, flat := range map[string]kernels.Tensor{momentName: state.M, squareName: state.V} {
 		if err := restoreMoment(dir, sub, m, flat); err != nil {
-			return Position{}, err
+			return err
 		}
 	}
-	return st.Position, nil
+	return nil
 }
 
 func restoreMoment(dir, sub string, m *model.Trainer, flat kernels.Tensor) error {
@@ -116,6 +136,12 @@ func stored(c *model.Config) *model.Config {
 	out := *c
 	out.DType = "float32"
 	return &out
+}
+
+// deviceKind is a backend's name without its number: bits are those of a kind of device.
+func deviceKind(b kernels.Backend) string {
+	kind, _, _ := strings.Cut(b.Name(), ":")
+	return kind
 }
 
 func bitsOf(b kernels.Backend) map[string]string {

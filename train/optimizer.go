@@ -10,42 +10,24 @@ import (
 	"github.com/primer-lm/primer/model"
 )
 
-// stepper computes optimizer steps: gradients of all micro-batches, norm, clipping, AdamW, without the host in between.
+// stepper issues optimizer steps: gradients of all micro-batches, then norm, clipping and AdamW. It waits for nothing.
 type stepper struct {
 	cfg   Config
 	model *model.Trainer
 	b     kernels.Backend
 	state model.State
-	hyper [kernels.HyperLen * 4]byte // may change again after collect
+	hyper [kernels.HyperLen * 4]byte
 }
 
 func newStepper(cfg Config, m *model.Trainer) *stepper {
 	return &stepper{cfg: cfg, model: m, b: m.Backend(), state: m.State()}
 }
 
-// outcome is what the host learns of a step, after it.
-type outcome struct {
-	loss     float64 // mean over the step's loss tokens
-	gradNorm float64 // before clipping
-	finite   bool
-}
-
-// step issues one step, counted from 1, and waits for it. A step that is not finite has changed nothing but the gradients.
-func (s *stepper) step(n int64, batches []*data.Batch) (outcome, error) {
-	lossTokens, err := s.issue(n, batches)
-	if err != nil {
-		return outcome{}, err
-	}
-	return s.collect(lossTokens)
-}
-
-// issue puts a whole step on the queue and returns how many tokens have a loss in it.
-func (s *stepper) issue(n int64, batches []*data.Batch) (lossTokens int64, err error) {
-	for _, b := range batches {
-		lossTokens += b.LossTokens
-	}
+// gradients issues a step's forward and backward passes; steps are counted from 1. Weights and moments stay as they are.
+func (s *stepper) gradients(n int64, batches []*data.Batch) error {
+	_, lossTokens := count(batches)
 	if lossTokens == 0 {
-		return 0, fmt.Errorf("step %d: no token of the batch has a loss", n)
+		return fmt.Errorf("step %d: no token of the batch has a loss", n)
 	}
 	first := batches[0].Sample
 	token := int64(0)
@@ -53,15 +35,14 @@ func (s *stepper) issue(n int64, batches []*data.Batch) (lossTokens int64, err e
 		micro := &model.Batch{Tokens: b.Tokens, Targets: b.Targets, Positions: b.Positions, Mask: b.Mask, CuLens: b.CuLens,
 			Scale: float32(1 / float64(lossTokens)), Seed: int64(s.cfg.Seed), Step: n, Sample: b.Sample - first, Token: token}
 		if err := s.model.MicroBatch(micro, i == 0, nil); err != nil {
-			return 0, fmt.Errorf("step %d: %w", n, err)
+			return fmt.Errorf("step %d: %w", n, err)
 		}
 		token += int64(len(b.Tokens))
 	}
-	s.update(n)
-	return lossTokens, nil
+	return nil
 }
 
-// update issues gradient norm, clipping and AdamW.
+// update issues gradient norm, clipping, AdamW, and the way of the outcome to the host. A step that is not finite changes nothing.
 func (s *stepper) update(n int64) {
 	for i, v := range [kernels.HyperLen]float64{
 		kernels.HyperRate:        s.cfg.RateAt(n),
@@ -77,25 +58,15 @@ func (s *stepper) update(n int64) {
 	s.b.AdamW(kernels.AdamWArgs{Master: st.Master, Shadow: st.Shadow, Grad: st.Grad, M: st.M, V: st.V, Decay: st.Decay, Hyper: st.Hyper,
 		Clip: st.Clip, Beta1: float32(s.cfg.Beta1), Beta2: float32(s.cfg.Beta2), Eps: float32(s.cfg.Eps),
 		WeightDecay: float32(s.cfg.WeightDecay)})
+	s.model.FetchOutcome()
 }
 
-// collect waits for the step and reads what came out.
-func (s *stepper) collect(lossTokens int64) (outcome, error) {
-	sum, err := s.model.LossSum()
-	if err != nil {
-		return outcome{}, err
+// culprit names what is not finite in a step that has written nothing: the first parameter, in forward order, whose gradient
+// is not, or the loss. The gradients may be the next step's by now; they are computed again, from the same weights.
+func (s *stepper) culprit(n int64, batches []*data.Batch, loss float64) string {
+	if err := s.gradients(n, batches); err != nil {
+		return fmt.Sprintf("the loss (%v; its gradients cannot be computed again: %v)", loss, err)
 	}
-	var raw [kernels.ClipLen * 4]byte
-	if err := s.b.Read(raw[:], s.state.Clip); err != nil {
-		return outcome{}, err
-	}
-	clip := func(i int) float64 { return float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))) }
-	return outcome{loss: sum / float64(lossTokens), gradNorm: clip(kernels.ClipNorm), finite: clip(kernels.ClipFinite) == 1}, nil
-}
-
-// culprit names what is not finite after a failed step: the first parameter, in forward order, whose gradient is not, or
-// the loss.
-func (s *stepper) culprit(out outcome) string {
 	flat := s.model.Flat()
 	for i := range flat.Params {
 		t := flat.Tensor(s.state.Grad, i)
@@ -105,9 +76,9 @@ func (s *stepper) culprit(out outcome) string {
 		}
 		for at := 0; at < len(raw); at += 4 {
 			if g := math.Float32frombits(binary.LittleEndian.Uint32(raw[at:])); g-g != 0 {
-				return fmt.Sprintf("the gradient of %s (element %d is %v; loss %v)", flat.Params[i].Name, at/4, g, out.loss)
+				return fmt.Sprintf("the gradient of %s (element %d is %v; loss %v)", flat.Params[i].Name, at/4, g, loss)
 			}
 		}
 	}
-	return fmt.Sprintf("the loss (%v)", out.loss)
+	return fmt.Sprintf("the loss (%v)", loss)
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 
@@ -46,8 +47,18 @@ func prefetch(src Source, batchTokens, microTokens int64) *prefetcher {
 	return p
 }
 
-// next returns the data of one step. After an error it must not be called again.
-func (p *prefetcher) next() stepData { return <-p.out }
+// next returns the data of one step, and false where ctx is done first. After an error it must not be called again.
+func (p *prefetcher) next(ctx context.Context) (stepData, bool) {
+	if ctx.Err() != nil {
+		return stepData{}, false
+	}
+	select {
+	case s := <-p.out:
+		return s, true
+	case <-ctx.Done():
+		return stepData{}, false
+	}
+}
 
 func (p *prefetcher) stop() {
 	close(p.quit)

@@ -112,8 +112,9 @@ func (j *Job) Run(ctx context.Context) (res Result, err error) {
 
 // begin fills the model from the newest checkpoint, or afresh.
 func (j *Job) begin(dir *rundir.Run, m *model.Trainer) (at Position, err error) {
+	var moved string
 	loaded, err := dir.LoadNewest(func(c rundir.Checkpoint) error {
-		at, err = restore(c.Dir, m, j.Config)
+		at, moved, err = restore(c.Dir, m, j.Config)
 		return err
 	})
 	for _, s := range loaded.Skipped {
@@ -131,6 +132,9 @@ func (j *Job) begin(dir *rundir.Run, m *model.Trainer) (at Position, err error) 
 		return at, fmt.Errorf("%w: the folder of step %d says it is step %d", ErrCheckpoint, loaded.Step, at.Step)
 	} else if at.Step < j.Config.Steps {
 		j.printf("going on from step %d of %d", at.Step, j.Config.Steps)
+		if moved != "" {
+			j.printf("it was computed on %s: on %s the losses will differ in their last digits", moved, j.Backend.Name())
+		}
 	}
 	return at, dir.Begin(at.Step)
 }
