@@ -55,8 +55,9 @@ func TestAllocWithoutMemory(t *testing.T) {
 	live, _, _ := standInMemory()
 	usage := b.Usage()
 	for name, alloc := range map[string]func() error{
-		"Alloc": func() error { _, err := b.Alloc(kernels.MemCache, 1000); return err },
-		"Map":   func() error { _, err := b.Map(kernels.MemWeights, make([]byte, 1000)); return err },
+		"Alloc":        func() error { _, err := b.Alloc(kernels.MemCache, 1000); return err },
+		"Map":          func() error { _, err := b.Map(kernels.MemWeights, make([]byte, 1000)); return err },
+		"OpenReadback": func() error { _, err := b.OpenReadback(1000); return err },
 		"Prepare": func() error {
 			_, err := b.Prepare(kernels.NewTensor(f16, 0, kernels.F16, 4, 8), kernels.WeightFrozen)
 			return err
@@ -173,7 +174,13 @@ func TestGraph(t *testing.T) {
 	if err := b.Sync(); err != nil {
 		t.Error(err)
 	}
+	late, err := b.OpenReadback(x.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
 	for name, bad := range map[string]func(){
+		"fetched":   func() { late.Fetch(x.Tensor) },
 		"written":   func() { b.Write(x.Tensor, make([]byte, x.Bytes())) },
 		"freed":     func() { b.Free(&kernels.Memory{}) },
 		"allocated": func() { mustNot(b.Alloc(kernels.MemCache, 8)) },
@@ -187,7 +194,7 @@ func TestGraph(t *testing.T) {
 			bad = func() { b.Free(mem) }
 		}
 		g, err := b.Capture(bad)
-		if name == "written" || name == "freed" {
+		if name == "written" || name == "freed" || name == "fetched" {
 			if !errors.Is(err, kernels.ErrDevice) {
 				t.Errorf("%s within a capture: %v", name, err)
 			}
