@@ -50,7 +50,7 @@ func (b *Backend) beginCapture() error {
 		return b.sticky
 	}
 	if err := driverError(C.driver_capture_begin(b.queue())); err != nil {
-		return fmt.Errorf("%w: %s: capture: %w", kernels.ErrDevice, b.Name(), err)
+		return fmt.Errorf("%w: %s: capture: %w", kindOf(err), b.Name(), err)
 	}
 	b.capturing = true
 	return nil
@@ -64,7 +64,7 @@ func (b *Backend) endCapture() (uintptr, error) {
 	err := driverError(C.driver_capture_end(b.queue(), &exec))
 	b.capturing = false
 	if err != nil {
-		err = fmt.Errorf("%w: %s: capture: %w", kernels.ErrDevice, b.Name(), err)
+		err = fmt.Errorf("%w: %s: capture: %w", kindOf(err), b.Name(), err)
 	}
 	if b.sticky != nil {
 		err = errors.Join(b.sticky, err)

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/primer-lm/primer/kernels"
-	"github.com/primer-lm/primer/kernels/device"
 	"github.com/primer-lm/primer/model"
 )
 
@@ -16,16 +15,7 @@ import (
 func openCUDA(t *testing.T) kernels.Backend {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	b, err := device.Open("cuda:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
+	return openDevice(t, "cuda:0")
 }
 
 // counted is a backend that counts what a step issues, its graphs, and how often it is written to and read from.
@@ -57,20 +47,6 @@ type countedGraph struct {
 
 func (g countedGraph) Launch() { g.of.launched++; g.Graph.Launch() }
 func (g countedGraph) Close()  { g.of.closed++; g.Graph.Close() }
-
-func engine(t *testing.T, b kernels.Backend, o model.InferOptions, opt Options) *Engine {
-	t.Helper()
-	e, err := New(random(t, b, o), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
 
 // On the device a request gets the same tokens and log-probabilities, to the bit, alone or in a batch, by graphs, whose rows are
 // filled up, or operation by operation; and those of the CPU within rounding.
@@ -152,4 +128,34 @@ func TestDecodeStepsAreOneLaunch(t *testing.T) {
 	if b.closed != b.captured {
 		t.Errorf("%d of %d graphs were freed", b.closed, b.captured)
 	}
+}
+
+// An engine that follows another on the same model has a cache of its own, and graphs that know it.
+func TestGraphsFollowTheCache(t *testing.T) {
+	m := random(t, openCUDA(t), model.InferOptions{Tokens: 64, Docs: 2, PageSize: 8})
+	var want []Result
+	for _, cache := range []int64{64, 400, 64} {
+		e, err := New(m, Options{CacheTokens: cache})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := alone(t, e, []Request{{Prompt: []int32{1, 2, 3}, MaxNewTokens: 9}})
+		if want == nil {
+			want = got
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("with a cache of %d: %v, before %v", cache, got, want)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Scores, stops, refusals and errors are those of the CPU.
+func TestEndingsOnTheDevice(t *testing.T) {
+	b := openCUDA(t)
+	scoreAgrees(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 8, PageSize: 8}, Options{}))
+	stops(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: letter}))
+	badRequests(t, engine(t, b, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 8}, Options{CacheTokens: 40}))
 }

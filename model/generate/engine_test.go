@@ -39,7 +39,12 @@ func random(t testing.TB, b kernels.Backend, o model.InferOptions) *model.Model 
 
 func open(t testing.TB, o model.InferOptions, opt Options) *Engine {
 	t.Helper()
-	b, err := device.Open("cpu")
+	return engine(t, openDevice(t, "cpu"), o, opt)
+}
+
+func openDevice(t testing.TB, name string) kernels.Backend {
+	t.Helper()
+	b, err := device.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +53,11 @@ func open(t testing.TB, o model.InferOptions, opt Options) *Engine {
 			t.Error(err)
 		}
 	})
+	return b
+}
+
+func engine(t testing.TB, b kernels.Backend, o model.InferOptions, opt Options) *Engine {
+	t.Helper()
 	e, err := New(random(t, b, o), opt)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +151,10 @@ func together(t *testing.T, e *Engine, rs []Request) []Result {
 
 // Generated tokens score as they were generated: the cached path and the whole forward pass agree.
 func TestScoreAgreesWithGeneration(t *testing.T) {
-	e := open(t, model.InferOptions{Tokens: 64, Docs: 8, PageSize: 8}, Options{})
+	scoreAgrees(t, open(t, model.InferOptions{Tokens: 64, Docs: 8, PageSize: 8}, Options{}))
+}
+
+func scoreAgrees(t *testing.T, e *Engine) {
 	r := Request{Prompt: []int32{5, 9, 2}, MaxNewTokens: 40}
 	res, err := e.Generate(context.Background(), r)
 	if err != nil {
@@ -161,8 +174,13 @@ func TestScoreAgreesWithGeneration(t *testing.T) {
 }
 
 func TestStops(t *testing.T) {
-	text := func(id int32) []byte { return []byte{byte('a' + id%26)} }
-	e := open(t, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: text})
+	stops(t, open(t, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: letter}))
+}
+
+// letter is what a token of the tests adds to a text.
+func letter(id int32) []byte { return []byte{byte('a' + id%26)} }
+
+func stops(t *testing.T, e *Engine) {
 	base, err := e.Generate(context.Background(), Request{Prompt: []int32{1, 2}, MaxNewTokens: 30})
 	if err != nil || base.Finish != FinishLength || len(base.Tokens) != 30 {
 		t.Fatalf("%+v, %v", base, err)
@@ -176,7 +194,7 @@ func TestStops(t *testing.T) {
 	if err != nil || byID.Finish != FinishStop || !reflect.DeepEqual(byID.Tokens, base.Tokens[:first]) {
 		t.Errorf("stop id: %+v, %v", byID, err)
 	}
-	word := string(text(base.Tokens[7])) + string(text(base.Tokens[8]))
+	word := string(letter(base.Tokens[7])) + string(letter(base.Tokens[8]))
 	byText, err := e.Generate(context.Background(), Request{Prompt: []int32{1, 2}, MaxNewTokens: 30, StopStrings: []string{"??", word}})
 	if err != nil || byText.Finish != FinishStop || len(byText.Text) > 7 || len(byText.Text) != len(byText.Tokens)-2 {
 		t.Errorf("stop string: %+v, %v", byText, err)
@@ -188,7 +206,10 @@ func TestStops(t *testing.T) {
 }
 
 func TestBadRequestsAndEndings(t *testing.T) {
-	e := open(t, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 8}, Options{CacheTokens: 40})
+	badRequests(t, open(t, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 8}, Options{CacheTokens: 40}))
+}
+
+func badRequests(t *testing.T, e *Engine) {
 	for name, c := range map[string]struct {
 		r    Request
 		want error
