@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/primer-lm/primer/kernels"
@@ -66,24 +67,62 @@ func (m *Model) sampleWork() int64 {
 		TopP: shape(kernels.F32, n), MinP: shape(kernels.F32, n), Seeds: shape(kernels.I64, n), Positions: shape(kernels.I64, n)})
 }
 
-// Drawn waits for the last step and returns the tokens it drew, in the order of its Draws, with the natural logarithm of each
-// one's probability before temperature. It returns the first failure since the last Sync, and forgets it.
-func (m *Model) Drawn() (tokens []int32, logProbs []float32, err error) {
-	n := m.drawn
-	if n == 0 {
-		return nil, nil, m.Sync()
+// draws are the steps whose tokens nobody asked for yet. Two may be: the host can issue a step before it looks at the one before.
+type draws struct {
+	turns       [2]kernels.Readback // each in its turn
+	rows, tells [2]int64            // rows of each one's tensors, and how many of them were wanted
+	next, due   int                 // the turn that comes, and how many are asked for yet
+	followed    int64               // rows of the last step when it decoded: what a step may follow
+}
+
+func (d *draws) open(b kernels.Backend, rows int64) (err error) {
+	for i := range d.turns {
+		if d.turns[i], err = b.OpenReadback(8 * rows); err != nil {
+			return fmt.Errorf("model: drawn tokens: %w", err)
+		}
 	}
-	raw := make([]byte, 8*m.padded)
-	if err := m.b.Read(raw, kernels.NewTensor(m.picked.arena.mem, m.picked.off, kernels.U8, 8*m.padded)); err != nil {
+	return nil
+}
+
+func (d *draws) close() {
+	for i, turn := range d.turns {
+		if turn != nil {
+			turn.Close()
+		}
+		d.turns[i] = nil
+	}
+}
+
+// fetch issues the copy of what a step drew, behind it.
+func (m *Model) fetch(rows, wanted int64) {
+	d := &m.draws
+	d.rows[d.next], d.tells[d.next] = rows, wanted
+	d.turns[d.next].Fetch(kernels.NewTensor(m.picked.arena.mem, m.picked.off, kernels.U8, 8*rows))
+	d.next, d.due = (d.next+1)%len(d.turns), d.due+1
+}
+
+// Drawn waits for the oldest step that drew tokens and was not asked for yet, and for nothing issued since. It returns them in
+// the order of its Draws, with the natural logarithm of each one's probability before temperature; or the first failure since the
+// last Sync, which is then forgotten, as are the draws of all steps.
+func (m *Model) Drawn() (tokens []int32, logProbs []float32, err error) {
+	d := &m.draws
+	if d.due == 0 {
+		return nil, nil, fmt.Errorf("%w: no step drew tokens that were not asked for", ErrBatch)
+	}
+	turn := (d.next + len(d.turns) - d.due) % len(d.turns)
+	raw, err := d.turns[turn].Wait()
+	if err != nil {
 		if first := m.Sync(); first != nil {
 			err = first
 		}
 		return nil, nil, err
 	}
-	tokens, logProbs = make([]int32, n), make([]float32, n)
-	for i := range n {
+	d.due--
+	rows := d.rows[turn]
+	tokens, logProbs = make([]int32, d.tells[turn]), make([]float32, d.tells[turn])
+	for i := range tokens {
 		tokens[i] = int32(binary.LittleEndian.Uint32(raw[4*i:]))
-		logProbs[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*(m.padded+i):]))
+		logProbs[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*(rows+int64(i)):]))
 	}
 	return tokens, logProbs, nil
 }

@@ -22,7 +22,7 @@ type Model struct {
 	final                                  finalSlots
 	stager                                 *stager
 	picked                                 *slot // tokens that a step drew, and their log-probabilities
-	drawn, padded                          int64 // rows of the last step's draws, and of their tensors
+	draws                                  draws
 	graphs                                 stepGraphs
 }
 
@@ -133,6 +133,11 @@ func (m *Model) openBuffers() error {
 			return err
 		}
 	}
+	if o.PageSize > 0 {
+		if err := m.draws.open(m.b, o.LogitRows); err != nil {
+			return err
+		}
+	}
 	m.stager = newStager(m.b, m.staged.full())
 	return m.ropes.write(m.b)
 }
@@ -185,12 +190,19 @@ func (m *Model) Config() *Config { return m.cfg }
 // Options returns the sizes the model was opened for, with what zero stood for filled in.
 func (m *Model) Options() InferOptions { return m.opt }
 
-// Sync waits for everything issued and returns the first failure.
-func (m *Model) Sync() error { return m.b.Sync() }
+// Sync waits for everything issued and returns the first failure. What steps drew and nobody asked for is forgotten.
+func (m *Model) Sync() error {
+	m.draws.due, m.draws.followed = 0, 0
+	return m.b.Sync()
+}
+
+// Graphs says whether steps that decode are issued as graphs, by one call each.
+func (m *Model) Graphs() bool { return m.graphs.device != nil }
 
 // Close frees everything but weights that belong to a Trainer.
 func (m *Model) Close() {
 	m.graphs.close()
+	m.draws.close()
 	if !m.shared {
 		m.w.release(m.b)
 	}

@@ -17,6 +17,8 @@ type StepInput struct {
 	PageTable []int32 // [S, PageTable/S] pages of each sequence, in order
 	Rows      []int32 // rows that need logits
 	Draws     []Draw  // how the token after each of Rows is drawn; none: logits are all that is wanted
+	// Follow: the step decodes what the last one, of the same sequences, drew: Tokens counts the rows, its values are not read.
+	Follow bool
 	// K and V are the caches of each layer, [pages, K, PageSize, D] of CacheType.
 	K, V []kernels.Tensor
 }
@@ -44,12 +46,17 @@ func (m *Model) checkStep(in *StepInput) error {
 		return fmt.Errorf("%w: logits of %d rows, opened for %d", ErrBatch, len(in.Rows), m.opt.LogitRows)
 	case len(in.Draws) != 0 && len(in.Draws) != len(in.Rows):
 		return fmt.Errorf("%w: %d tokens to draw from %d rows of logits", ErrBatch, len(in.Draws), len(in.Rows))
+	case len(in.Draws) > 0 && m.draws.due == len(m.draws.turns):
+		return fmt.Errorf("%w: %d steps drew tokens that were not asked for: call Drawn first", ErrBatch, m.draws.due)
 	}
 	if err := checkRows(in.Tokens, in.CuLens, in.Positions, m.cfg.VocabSize, m.opt.Docs, m.opt.MaxLen); err != nil {
 		return err
 	}
 	if columns := int64(len(in.PageTable)) / s; columns < 1 || columns > m.pages() || columns*s != int64(len(in.PageTable)) {
 		return fmt.Errorf("%w: a page table of %d entries for %d sequences of at most %d pages", ErrBatch, len(in.PageTable), s, m.pages())
+	}
+	if in.Follow && (!decodes(in) || m.draws.followed != n) {
+		return fmt.Errorf("%w: a step of %d rows follows one that decoded %d", ErrBatch, n, m.draws.followed)
 	}
 	for _, r := range in.Rows {
 		if r < 0 || int64(r) >= n {
@@ -75,16 +82,35 @@ func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 	}
 	shape := m.shapeOf(in)
 	t := m.stageStep(in, shape)
-	m.drawn, m.padded = int64(len(in.Draws)), shape.draws
+	if shape.graph || in.Follow {
+		m.followDrawn(in, &t)
+	}
 	if !shape.graph {
 		m.issueStep(&t, in.K, in.V)
 	} else if err := m.replay(&t, in.K, in.V); err != nil {
 		return kernels.Tensor{}, err
 	}
+	if len(in.Draws) > 0 {
+		m.fetch(shape.draws, int64(len(in.Draws)))
+	}
+	m.draws.followed = 0
+	if decodes(in) {
+		m.draws.followed = int64(len(in.Tokens))
+	}
 	if len(in.Rows) == 0 {
 		return kernels.Tensor{}, nil
 	}
 	return m.final.logits.rows(int64(len(in.Rows))), nil
+}
+
+// followDrawn makes a step read its tokens where steps draw them, so that a graph reads what the one before it drew. Tokens that
+// the host gives are brought there.
+func (m *Model) followDrawn(in *StepInput, t *stepTensors) {
+	tokens, _ := m.drawSlots(t.n)
+	if !in.Follow {
+		m.b.Copy(kernels.CopyArgs{Dst: tokens, X: t.tokens})
+	}
+	t.tokens = tokens
 }
 
 // issueStep issues every operation of a step. What it reads besides t is in the same place at every step of the same shape.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/cuda"
 	"github.com/primer-lm/primer/model"
 )
 
@@ -22,12 +23,13 @@ func openCUDA(t *testing.T) kernels.Backend {
 type counted struct {
 	kernels.Backend
 	kernels.Capturer
-	ops, writes, reads, captured, launched, closed int
+	ops, copies, writes, reads, fetches, captured, launched, closed int
 }
 
 func count(b kernels.Backend) *counted { return &counted{Backend: b, Capturer: b.(kernels.Capturer)} }
 
 func (c *counted) Linear(a kernels.LinearArgs)          { c.ops++; c.Backend.Linear(a) }
+func (c *counted) Copy(a kernels.CopyArgs)              { c.copies++; c.Backend.Copy(a) }
 func (c *counted) Write(dst kernels.Tensor, src []byte) { c.writes++; c.Backend.Write(dst, src) }
 func (c *counted) Read(dst []byte, src kernels.Tensor) error {
 	c.reads++
@@ -39,6 +41,18 @@ func (c *counted) Capture(issue func()) (kernels.Graph, error) {
 	c.captured++
 	return countedGraph{g, c}, err
 }
+
+func (c *counted) OpenReadback(bytes int64) (kernels.Readback, error) {
+	r, err := c.Backend.OpenReadback(bytes)
+	return countedReadback{r, c}, err
+}
+
+type countedReadback struct {
+	kernels.Readback
+	of *counted
+}
+
+func (r countedReadback) Fetch(src ...kernels.Tensor) { r.of.fetches++; r.Readback.Fetch(src...) }
 
 type countedGraph struct {
 	kernels.Graph
@@ -108,14 +122,18 @@ func TestDecodeStepsAreOneLaunch(t *testing.T) {
 		t.Errorf("%d graphs captured, %d launched", b.captured, b.launched)
 	}
 	before := *b
+	all, _ := cuda.StandInWaits()
 	alone(t, e, request(22))
 	const steps = 21 // the prompt gives the first token
-	if b.captured != before.captured || b.launched != before.launched+steps || b.writes != before.writes+steps+1 || b.reads != before.reads+steps+1 {
-		t.Errorf("%d steps and a prompt: %d captured, %d launched, %d writes, %d reads", steps, b.captured-before.captured,
-			b.launched-before.launched, b.writes-before.writes, b.reads-before.reads)
+	if b.captured != before.captured || b.launched != before.launched+steps || b.writes != before.writes+steps+1 ||
+		b.fetches != before.fetches+steps+1 || b.reads != before.reads || b.copies != before.copies+1 {
+		t.Errorf("%d steps and a prompt: before %+v, behind them %+v", steps, before, *b)
 	}
 	if perStep := 4*2 + 1; b.ops != before.ops+perStep { // those of the prompt
 		t.Errorf("%d products were issued beside the graphs", b.ops-before.ops)
+	}
+	if now, _ := cuda.StandInWaits(); now != all {
+		t.Errorf("the host waited %d times for all that was issued", now-all)
 	}
 	together(t, e, requests(30, 2))
 	if b.captured > 5 { // of 1, 2, 3, 4 and 6 rows

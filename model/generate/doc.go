@@ -6,6 +6,7 @@
 // Generate and Score. Batched scores without a cache, also on a model that is being trained. Prompts and results are tokens;
 // texts are package tokenizer's.
 //
-// Reading order: request.go (what can be asked), engine.go (handing over), loop.go (putting a step together), sequence.go (one
-// request under way), pool.go (pages of the cache), score.go. Steps, and how tokens are drawn, are package model's (step.go).
+// Reading order: request.go (what can be asked), engine.go (handing over), loop.go (putting a step together), ahead.go (the step
+// behind it), sequence.go (one request under way), pool.go (pages of the cache), score.go. Steps, and how tokens are drawn, are
+// package model's (step.go).
 package generate

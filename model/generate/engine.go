@@ -36,6 +36,8 @@ type Engine struct {
 	pool  *pool
 	seats int // sequences that run at once
 
+	goesAhead bool // a step may be issued before the tokens of the one before are looked at
+
 	jobs   chan job
 	closed chan struct{}
 	once   sync.Once
@@ -62,7 +64,7 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 	}
 	pages := (opt.CacheTokens + o.PageSize - 1) / o.PageSize
 	e := &Engine{m: m, b: m.Backend(), opt: opt, pool: newPool(int(pages), int(o.PageSize)), seats: int(min(o.Docs, o.LogitRows)),
-		jobs: make(chan job), closed: make(chan struct{})}
+		goesAhead: m.Graphs(), jobs: make(chan job), closed: make(chan struct{})}
 	bytes := pages * c.NumKeyValueHeads * o.PageSize * c.HeadDim * m.CacheType().Size()
 	bytes = (bytes + 63) / 64 * 64
 	if e.cache, err = e.b.Alloc(kernels.MemCache, 2*c.NumHiddenLayers*bytes); err != nil {
@@ -76,14 +78,15 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 	return e, nil
 }
 
-// Close ends the loop; requests under way fail with ErrClosed.
-func (e *Engine) Close() error {
+// Close ends the loop and waits for the device; requests under way fail with ErrClosed.
+func (e *Engine) Close() (err error) {
 	e.once.Do(func() {
 		close(e.closed)
 		e.done.Wait()
+		err = e.m.Sync()
 		e.b.Free(e.cache)
 	})
-	return nil
+	return err
 }
 
 // Stats returns the counts so far.

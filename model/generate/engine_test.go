@@ -106,22 +106,36 @@ func alone(t *testing.T, e *Engine, rs []Request) []Result {
 	return out
 }
 
-// What a request gets, tokens and log-probabilities, does not depend on batch, chunks, cache size or cache hits.
+// What a request gets, tokens and log-probabilities, does not depend on batch, chunks, cache size or cache hits, nor on whether
+// steps are issued before the tokens of the step before are looked at.
 func TestBatchedEqualsAloneBitForBit(t *testing.T) {
 	rs := requests(40, 1)
 	want := alone(t, open(t, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16}, Options{CacheTokens: 64}), rs)
 	for _, c := range []struct {
 		tokens, docs, page, cache int64
-	}{{64, 8, 4, 1000}, {9, 8, 4, 200}, {5, 5, 16, 80}, {128, 32, 8, 4000}} {
+		ahead                     bool
+	}{{64, 8, 4, 1000, false}, {9, 8, 4, 200, false}, {5, 5, 16, 80, false}, {128, 32, 8, 4000, false},
+		{64, 8, 4, 1000, true}, {9, 8, 4, 200, true}, {5, 5, 16, 80, true}, {128, 32, 8, 4000, true}, {64, 1, 16, 64, true}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			e := open(t, model.InferOptions{Tokens: c.tokens, Docs: c.docs, PageSize: c.page}, Options{CacheTokens: c.cache})
+			e.goesAhead = c.ahead
 			for round := range 2 { // the second finds prompts in the cache
 				got := together(t, e, rs)
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("round %d differs from one at a time", round)
 				}
 			}
-			if s := e.Stats(); s.Finished != 80 || (c.cache == 4000 && s.Cached == 0) {
+			s, new := e.Stats(), 0
+			for _, r := range want {
+				new += 2 * len(r.Tokens)
+				if r.Finish == FinishStop {
+					new += 2 // the stop itself
+				}
+			}
+			if s.Generated != int64(new) {
+				t.Errorf("%d tokens were drawn for somebody, %d are in the results", s.Generated, new)
+			}
+			if s.Finished != 80 || (c.cache == 4000 && s.Cached == 0) {
 				t.Errorf("stats %+v", s)
 			}
 			if free := e.pool.available(); free != len(e.pool.pages) {
@@ -171,6 +185,12 @@ func scoreAgrees(t *testing.T, e *Engine) {
 			t.Errorf("token %d: scored %v (greedy %v), generated at %v", i, p, scores[0].Greedy[i], res.LogProbs[i])
 		}
 	}
+}
+
+func TestStopsAhead(t *testing.T) {
+	e := open(t, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: letter})
+	e.goesAhead = true
+	stops(t, e)
 }
 
 func TestStops(t *testing.T) {

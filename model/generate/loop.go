@@ -19,30 +19,49 @@ type batch struct {
 // has pages for all it can come to need, so none ever has to be thrown out.
 func (e *Engine) loop() {
 	var waiting, running []*sequence
+	var issued *batch // a step whose tokens were not looked at yet
 	defer func() {
 		for _, s := range append(waiting, running...) {
 			s.fail(ErrClosed)
 		}
 	}()
 	for {
-		if !e.collect(&waiting, len(running) == 0) {
+		if !e.collect(&waiting, len(running) == 0 && issued == nil) {
 			return
 		}
 		waiting, running = e.admit(waiting, running)
-		if len(running) == 0 {
+		if len(running) == 0 && issued == nil {
 			continue
 		}
-		b := e.plan(running)
-		if err := e.compute(b); err != nil {
+		var err error
+		if issued, err = e.advance(issued, running); err != nil {
 			for _, s := range running {
 				s.fail(fmt.Errorf("%w: %w", errDevice, err))
 				e.pool.release(s.pages)
 			}
-			running = nil
+			running, issued = nil, nil
 			continue
 		}
 		running = e.settle(running)
 	}
+}
+
+// advance looks at the tokens of the step that is issued, or of one that it issues. Where another can follow without them, that
+// is issued first, so that the device does not wait for the host, and returned.
+func (e *Engine) advance(issued *batch, running []*sequence) (ahead *batch, err error) {
+	if issued == nil {
+		issued = e.plan(running)
+		if err := e.issue(issued); err != nil {
+			return nil, err
+		}
+	}
+	if e.goesAhead && follows(issued, running) {
+		ahead = e.planAhead(issued)
+		if err := e.issue(ahead); err != nil {
+			return nil, err
+		}
+	}
+	return ahead, e.look(issued)
 }
 
 // collect takes what goroutines handed over; it waits for the first only when there is nothing to compute. false: closed.
@@ -120,53 +139,84 @@ func (e *Engine) plan(running []*sequence) *batch {
 		for p := s.done; p < s.done+take; p++ {
 			b.in.Tokens = append(b.in.Tokens, s.tokens[p])
 			b.in.Positions = append(b.in.Positions, int32(p))
-			b.in.Slots = append(b.in.Slots, int64(s.pages[p/e.pool.size])*int64(e.pool.size)+int64(p%e.pool.size))
+			b.in.Slots = append(b.in.Slots, e.slot(s, p))
 		}
 		b.in.CuLens = append(b.in.CuLens, int32(len(b.in.Tokens)))
 		b.in.Lens = append(b.in.Lens, int32(s.done+take))
 		if s.done+take == len(s.tokens) {
 			b.in.Rows = append(b.in.Rows, int32(len(b.in.Tokens)-1))
-			b.in.Draws = append(b.in.Draws, s.draw())
+			b.in.Draws = append(b.in.Draws, s.draw(len(s.tokens)))
 			b.wants = append(b.wants, s)
 		}
 	}
+	b.putPages(columns)
+	return b
+}
+
+// slot is where a sequence's position lies in the cache.
+func (e *Engine) slot(s *sequence, position int) int64 {
+	size := e.pool.size
+	return int64(s.pages[position/size])*int64(size) + int64(position%size)
+}
+
+// putPages fills the page table: as many columns for every sequence.
+func (b *batch) putPages(columns int) {
 	for _, s := range b.seqs {
 		for c := range columns {
 			b.in.PageTable = append(b.in.PageTable, s.pages[min(c, len(s.pages)-1)])
 		}
 	}
-	return b
 }
 
-// compute runs a step, which draws tokens, and moves the sequences on. A step that draws none is not waited for: what it fails
-// with comes back from the next one.
-func (e *Engine) compute(b *batch) error {
+// issue issues a step.
+func (e *Engine) issue(b *batch) error {
 	if _, err := e.m.Step(&b.in); err != nil {
 		return errors.Join(err, e.m.Sync())
 	}
+	e.mu.Lock()
+	e.stats.Steps++
+	e.stats.Rows += int64(len(b.in.Tokens))
+	e.mu.Unlock()
+	return nil
+}
+
+// look takes the tokens that a step drew and moves its sequences on. A step that draws none is not waited for: what it fails
+// with comes back from a later one.
+func (e *Engine) look(b *batch) (err error) {
 	var tokens []int32
 	var logProbs []float32
 	if len(b.wants) > 0 {
-		var err error
 		if tokens, logProbs, err = e.m.Drawn(); err != nil {
 			return err
 		}
 	}
 	for i, s := range b.seqs {
-		s.done += b.takes[i]
-		e.rememberFull(s)
+		if !s.ended {
+			s.done += b.takes[i]
+			e.rememberFull(s)
+		}
 	}
-	e.mu.Lock()
-	e.stats.Steps++
-	e.stats.Rows += int64(len(b.in.Tokens))
-	e.stats.Generated += int64(len(b.wants))
-	e.mu.Unlock()
+	e.count(b) // before anybody is answered
 	for i, s := range b.wants {
+		if s.ended { // with the token before, which this step was issued without knowing
+			continue
+		}
 		if finish, ends := s.accept(tokens[i], logProbs[i], e.opt.TokenBytes); ends {
 			e.end(s, finish)
 		}
 	}
 	return nil
+}
+
+// count adds up the tokens that a step drew for somebody.
+func (e *Engine) count(b *batch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range b.wants {
+		if !s.ended {
+			e.stats.Generated++
+		}
+	}
 }
 
 // rememberFull makes the pages that have become full known.
@@ -179,8 +229,7 @@ func (e *Engine) rememberFull(s *sequence) {
 }
 
 func (e *Engine) end(s *sequence, f Finish) {
-	e.pool.release(s.pages)
-	s.pages = nil
+	e.leave(s)
 	e.mu.Lock()
 	e.stats.Finished++
 	e.stats.Cached += int64(s.cached)
@@ -188,15 +237,22 @@ func (e *Engine) end(s *sequence, f Finish) {
 	s.finish(f)
 }
 
+// leave gives a sequence's pages away. A step under way may still write behind the positions that are done: what the next owner
+// of the page writes comes later, and only full pages of positions that are done are remembered.
+func (e *Engine) leave(s *sequence) {
+	e.pool.release(s.pages)
+	s.pages, s.ended = nil, true
+}
+
 // settle drops the sequences that ended or whose context did.
 func (e *Engine) settle(running []*sequence) []*sequence {
 	kept := running[:0]
 	for _, s := range running {
-		if s.pages == nil {
+		if s.ended {
 			continue
 		}
 		if err := s.ctx.Err(); err != nil {
-			e.pool.release(s.pages)
+			e.leave(s)
 			s.fail(err)
 			continue
 		}

@@ -19,6 +19,7 @@ type sequence struct {
 	done    int     // positions in the cache
 	cached  int     // of them, found there
 	pages   []int32 // of the cache, in order
+	ended   bool    // and its pages belong to others
 	text    []byte  // written so far, with stop strings
 }
 
@@ -30,10 +31,10 @@ type reply struct {
 // new is how many tokens were generated.
 func (s *sequence) new() int { return len(s.tokens) - len(s.req.Prompt) }
 
-// draw says how the next token is drawn.
-func (s *sequence) draw() model.Draw {
+// draw says how the token at a position is drawn.
+func (s *sequence) draw(position int) model.Draw {
 	r := &s.req
-	return model.Draw{Temperature: r.Temperature, TopK: int32(r.TopK), TopP: r.TopP, MinP: r.MinP, Seed: r.Seed, Position: int64(len(s.tokens))}
+	return model.Draw{Temperature: r.Temperature, TopK: int32(r.TopK), TopP: r.TopP, MinP: r.MinP, Seed: r.Seed, Position: int64(position)}
 }
 
 func (s *sequence) finish(f Finish) {
