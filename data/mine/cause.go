@@ -1,6 +1,9 @@
 package mine
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // causal are the words between an effect and its cause. A clause stands behind
 // "because", a noun behind the others.
@@ -9,7 +12,7 @@ var causal = []string{"because of", "due to", "owing to", "on account of", "as a
 // hedges before a causal word leave open whether it is the cause, or make it a part
 // of the verb ("was due to").
 var hedges = set(`not just simply only merely partly partially mainly mostly largely primarily perhaps probably possibly maybe apparently
-	supposedly especially particularly chiefly solely and or but is are was were be been being it's that's even either than`)
+	supposedly especially particularly chiefly typically usually often sometimes generally presumably likely solely and or but is are was were be been being it's that's even either than`)
 
 var copulas = set(`is are was were be been being`)
 
@@ -17,8 +20,10 @@ var copulas = set(`is are was were be been being`)
 var infinitives = set(`be begin start open close end arrive leave come go take appear meet speak play launch finish run have make give
 	expire return retire become receive pay undergo publish`)
 
-// branches are words that open a second statement behind a cause.
-var branches = []string{", but ", ", and ", ", so ", ", while ", ", although ", ", though ", ", yet ", "; "}
+var finite = regexp.MustCompile(`\b(is|are|was|were|has|have|had|will|can|did|does)\b`)
+
+// fronts are words that open a side clause: without a comma the main one is not there.
+var fronts = set(`while when whenever since as although though after before once until where whereas for`)
 
 // causes mines single sentences.
 func causes(s sentence, found func(Kind, finding)) {
@@ -37,11 +42,16 @@ func causes(s sentence, found func(Kind, finding)) {
 		return
 	}
 	effect, cause := s.text[:at], s.text[at+len(marker)+2:]
-	if words(effect) < 3 || hedged(effect) || doubtful(effect) {
+	first, _, _ := strings.Cut(effect, " ")
+	if words(effect) < 3 || hedged(effect) || doubtful(effect) || fronts[strings.ToLower(first)] && !strings.Contains(effect, ",") {
 		return
 	}
-	if n := words(cause); n < 2 || marker == "because" && n < 3 || branched(cause) || !clean(effect) || !clean(cause) {
+	// Behind a comma the main clause may begin, or a second one.
+	if n := words(cause); n < 2 || marker == "because" && n < 3 || strings.ContainsAny(cause, ",;:") || !clean(effect) || !clean(cause) {
 		return
+	}
+	if marker != "because" && finite.MatchString(cause) {
+		return // a noun has no verb: a second statement stands behind it
 	}
 	if first, _, _ := strings.Cut(cause, " "); marker == "due to" && infinitives[first] {
 		return
@@ -64,7 +74,7 @@ func leadingBecause(s sentence) (finding, bool) {
 		return finding{}, false
 	}
 	cause, effect, _ := strings.Cut(tail, ", ")
-	if words(cause) < 3 || words(effect) < 3 || doubtful(effect) || branched(effect) || !clean(cause) || !clean(effect) {
+	if words(cause) < 3 || words(effect) < 3 || doubtful(effect) || strings.Contains(effect, ";") || !clean(cause) || !clean(effect) {
 		return finding{}, false
 	}
 	return finding{rule: "because, leading", at: s.start, a: stopped(cause), b: stopped(effect), answer: "Because " + cause + "."}, true
@@ -109,15 +119,6 @@ var doubts = set(`not never no neither nor hardly if unless whether would could 
 func doubtful(s string) bool {
 	for _, w := range strings.Fields(s) {
 		if w = bareWord(w); doubts[w] || strings.HasSuffix(w, "n't") || strings.HasSuffix(w, "n’t") {
-			return true
-		}
-	}
-	return false
-}
-
-func branched(s string) bool {
-	for _, b := range branches {
-		if strings.Contains(s, b) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A term is one to four words without punctuation, in quotes or not.
@@ -38,13 +39,19 @@ func thing(sentence, name string) bool {
 	return announced || capitals(name) <= 1 && (words(name) > 1 || nominal.MatchString(strings.ToLower(name)))
 }
 
+// pointing is a "that" which points at something and opens no relative clause.
+var pointing = regexp.MustCompile(`\b(in|of|at|on|for|to|by|with|from|like|than) that\b`)
+
 // notPerson: people and firms are told about, not defined.
 func notPerson(sentence, name string) bool {
+	if pointing.MatchString(sentence) {
+		return false
+	}
 	an := strings.HasPrefix(sentence, "A ") || strings.HasPrefix(sentence, "An ")
 	return capitals(name) <= 1 && (an || !strings.Contains(sentence, " who "))
 }
 
-// noTerms are words that begin no term, since they stand for something said before.
+// noTerms are words that no term has, since they stand for something said before.
 var noTerms = set(`it he she they we you i this that these those there here what which who whom where when how why one another each
 	every some any all both many most few such its his her their our my your the first second third other others nothing everything
 	something someone anyone everyone nobody somebody if when while although because but and or so then now also another yet what
@@ -77,12 +84,8 @@ func defined(s sentence, found func(Kind, finding)) {
 }
 
 func isTerm(name string) bool {
-	fields := strings.Fields(name)
-	if noTerms[strings.ToLower(fields[0])] {
-		return false
-	}
-	for _, w := range fields {
-		if verbs[strings.ToLower(w)] {
+	for _, w := range strings.Fields(strings.ToLower(name)) {
+		if noTerms[w] || verbs[w] {
 			return false
 		}
 	}
@@ -102,9 +105,9 @@ func capitals(s string) (n int) {
 // of several words whose others are small. A single word may be a name.
 func common(name string) string {
 	fields := strings.Fields(name)
-	r := []rune(fields[0])
-	if len(fields) < 2 || capitals(name) != 1 || len(r) > 1 && unicode.IsUpper(r[1]) {
+	first, n := utf8.DecodeRuneInString(name)
+	if len(fields) < 2 || capitals(name) != 1 || strings.ToLower(fields[0][n:]) != fields[0][n:] {
 		return name
 	}
-	return string(unicode.ToLower(r[0])) + name[len(string(r[:1])):]
+	return string(unicode.ToLower(first)) + name[n:]
 }

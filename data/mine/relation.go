@@ -68,6 +68,9 @@ func relations(ss []sentence, found func(Kind, finding)) {
 		case caused:
 			found(Cause, f)
 		case because:
+			if _, at := oneMarker(rest); at >= 0 { // several reasons, or a reason's reason
+				continue
+			}
 			f.a, f.b, f.answer = rest, a.text, rest
 			found(Cause, f)
 		case again:

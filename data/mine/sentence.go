@@ -125,6 +125,8 @@ func plain(s string) bool {
 	return clean(s) && !joined.MatchString(s)
 }
 
+var entity = regexp.MustCompile(`&#?\w+;`) // of HTML, left over
+
 // joined are abbreviations before a capital, where a sentence may have ended unseen.
 var joined = regexp.MustCompile(`\b(U\.S|U\.K|U\.N|etc|Inc|Ltd|Co|Corp|a\.m|p\.m|Jr|Sr|al)\. \p{Lu}`)
 
@@ -141,7 +143,7 @@ func clean(s string) bool {
 		}
 	}
 	return letters*10 >= len([]rune(s))*8 && capitals*3 <= letters && balanced(s) &&
-		!strings.ContainsAny(s, "|{}<>=\\_@#") && !strings.Contains(s, "://") && !strings.Contains(s, "www.")
+		!strings.ContainsAny(s, "|{}<>=\\_@#*") && !strings.Contains(s, "``") && !entity.MatchString(s) && !strings.Contains(s, "://") && !strings.Contains(s, "www.")
 }
 
 func balanced(s string) bool {

@@ -9,7 +9,7 @@ import (
 // own title, or a first line that stands apart as headings do.
 func headed(title, text string) (head, rule string, body int) {
 	line, rest, _ := strings.Cut(text, "\n")
-	line = strings.TrimSpace(strings.TrimLeft(line, "# "))
+	line = strings.Trim(line, "#*=_ \t\r") // Markdown
 	begin := len(text) - len(strings.TrimLeft(rest, " \t\r\n"))
 	title = strings.TrimSpace(title)
 	switch {
@@ -27,7 +27,7 @@ func headed(title, text string) (head, rule string, body int) {
 func heading(line string) bool {
 	n := words(line)
 	last, _ := utf8.DecodeLastRuneInString(line)
-	return n >= 2 && n <= 12 && capital(line) == line && !strings.ContainsRune(".!?:;,)", last) && clean(line) && titled(line)
+	return n >= 2 && n <= 12 && capital(line) == line && !strings.ContainsRune(".!?:;,", last) && clean(line) && titled(line)
 }
 
 // titled: a title is words, not a date, a by-line or a menu.
