@@ -34,6 +34,9 @@
 //	numbered.item         text: {n} {instruction}, next: {n} {response}
 //	instruction.pattern   {question} {response}; general instructions
 //
+// An entry of a pair family with needs = "text" is drawn only for chains in which no
+// pair stands without a text.
+//
 // In layouts other than the classic one {instruction} is the whole question side of
 // a pair, options included, and {response} the answer side, thought included.
 //

@@ -67,17 +67,21 @@ func drawsOf(seed uint64, c *data.Chain) draws {
 
 func (d draws) stream(purpose string) stream { return stream{key: hash(d.key, purpose)} }
 
-// pick draws one entry of a family, by weight.
-func (s *Set) pick(d draws, name string) *entry {
+// pick draws one entry of a family, by weight; one that needs no text, unless texts.
+func (s *Set) pick(d draws, name string, texts bool) *entry {
 	f := s.families[name]
+	sums := f.sums
+	if !texts {
+		sums = f.textless
+	}
 	st := d.stream(name)
-	u := st.float() * f.sums[len(f.sums)-1]
-	for i, sum := range f.sums {
+	u := st.float() * sums[len(sums)-1]
+	for i, sum := range sums {
 		if u < sum {
 			return &f.entries[i]
 		}
 	}
-	return &f.entries[len(f.entries)-1]
+	return &f.entries[len(f.entries)-1] // the stream is below 1: not reached
 }
 
 // choice is everything that is drawn once for a chain.
@@ -88,11 +92,12 @@ type choice struct {
 	picked     map[string]*entry
 }
 
-// choose draws from every family. many: every text has two pairs or more.
-func (s *Set) choose(d draws, many bool) choice {
+// choose draws from every family. many: every text has two pairs or more; texts: no
+// pair stands without a text.
+func (s *Set) choose(d draws, many, texts bool) choice {
 	c := choice{picked: make(map[string]*entry, len(s.families))}
 	for name := range s.families {
-		c.picked[name] = s.pick(d, name)
+		c.picked[name] = s.pick(d, name, texts)
 	}
 	c.layout = c.picked["layout.any"].text
 	if many {

@@ -13,6 +13,7 @@ type rule struct {
 	next  []string // placeholders of the second form; nil: there is none
 	names []string // the only texts allowed, for families that choose a branch
 	bare  bool     // nothing but white space around placeholders
+	needy bool     // entries may say that they need a text
 }
 
 var (
@@ -32,10 +33,10 @@ const (
 
 // rules are all families there are.
 var rules = map[string]rule{
-	"pair.free_form":       {need: pairSlots},
-	"pair.options":         {need: []string{"instruction", "options", "response"}},
-	"pair.thought":         {need: []string{"instruction", "thought", "response"}},
-	"pair.options_thought": {need: []string{"instruction", "options", "thought", "response"}},
+	"pair.free_form":       {need: pairSlots, needy: true},
+	"pair.options":         {need: []string{"instruction", "options", "response"}, needy: true},
+	"pair.thought":         {need: []string{"instruction", "thought", "response"}, needy: true},
+	"pair.options_thought": {need: []string{"instruction", "options", "thought", "response"}, needy: true},
 	"pair.separator":       {},
 	"thought.answer":       {need: []string{"thought", "response"}},
 	"options.heading":      {},

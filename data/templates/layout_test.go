@@ -11,7 +11,7 @@ func forced(t *testing.T, c *data.Chain, layout string, pairsFirst, bridged bool
 	t.Helper()
 	w := &writer{set: set, draws: drawsOf(1, c)}
 	kept := w.keep(c)
-	w.choice = set.choose(w.draws, false)
+	w.choice = set.choose(w.draws, false, true)
 	w.choice.layout, w.choice.pairsFirst, w.choice.bridged = layout, pairsFirst, bridged
 	for family, text := range texts {
 		found := false

@@ -24,10 +24,12 @@ const (
 // maxFile bounds a template file, in bytes.
 const maxFile = 4 << 20
 
-// family is the entries of one name with their running sums of weights.
+// family is the entries of one name with their running sums of weights: of all, and
+// with those that need a text counting nothing.
 type family struct {
-	entries []entry
-	sums    []float64
+	entries  []entry
+	sums     []float64
+	textless []float64
 }
 
 // Set is a checked collection of all families. It is immutable.
@@ -126,10 +128,13 @@ func (s *Set) finish() error {
 		if f == nil || len(f.entries) == 0 {
 			return fmt.Errorf("%w: family %q has no entry", ErrTemplate, name)
 		}
-		sum := 0.0
+		sum, textless := 0.0, 0.0
 		for _, e := range f.entries {
 			sum += e.weight
-			f.sums = append(f.sums, sum)
+			if !e.needsText {
+				textless += e.weight
+			}
+			f.sums, f.textless = append(f.sums, sum), append(f.textless, textless)
 		}
 	}
 	for _, e := range s.families["options.none"].entries {

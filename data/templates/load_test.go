@@ -35,6 +35,26 @@ func TestUserFilesAdd(t *testing.T) {
 	}
 }
 
+func TestFingerprints(t *testing.T) {
+	seen := map[string]bool{}
+	one, two := file(t, "[options]\nend = [\"%\"]"), file(t, "[options]\nend = [\"&\"]")
+	for _, paths := range [][]string{nil, {one}, {two}, {one, two}, {two, one}} {
+		for _, load := range []func(...string) (*Set, error){Load, LoadSmall} {
+			s, err := load(paths...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[s.Fingerprint()] = true
+		}
+	}
+	if len(seen) != 10 {
+		t.Errorf("10 sets have %d fingerprints", len(seen))
+	}
+	if set.Fingerprint() != fresh.Fingerprint() {
+		t.Error("two fingerprints of one set")
+	}
+}
+
 func TestBadFilesNameTheLine(t *testing.T) {
 	for _, c := range []struct{ content, say string }{
 		{"[pair]\nfree_form = [\n \"{instruction}\",\n]", "mine.toml:3: pair.free_form: text: placeholder {response} must stand exactly once"},
@@ -56,12 +76,15 @@ func TestBadFilesNameTheLine(t *testing.T) {
 		{"[numbered]\nitem = [ \"{n} {instruction}\" ]", "mine.toml:2: numbered.item: next: this family has two forms"},
 		{"[numbered]\nitem = [\n {text = \"{n} {instruction}\",\n  next = \"{n} {x}\"} ]", "mine.toml:3: numbered.item: next: unknown placeholder {x}"},
 		{"[pair]\nseparator = [ {text = \"a\", next = \"b\"} ]", "mine.toml:2: pair.separator: next: this family has one form only"},
+		{"[bridge]\nphrase = [ {text = \"a\", needs = \"text\"} ]", "mine.toml:2: bridge.phrase: needs: only a pattern of a pair"},
+		{"[pair]\nfree_form = [ {text = \"{instruction} {response}\", needs = \"x\"} ]", "pair.free_form: needs: \"x\" is not"},
 		{"[layout]\nany = [ {text = \"classic\", next = \"b\"} ]", "layout.any: next: this"},
 		{"[pair]\nseparator = [ {weight = 2} ]", "mine.toml:2: pair.separator: field text is missing"},
 		{"[pair]\nseparator = [ {text = \"a\", text = \"b\"} ]", "field text stands twice"},
 		{"[options]\nend = [\"%\",\n\"%\"]", "mine.toml:3: options.end: the same entry stands at line 2"},
 		{"[options]\nend = [\"%\"]\n[options]\nend = [\"&\"]", "mine.toml:4: family \"options.end\" stands at line 2 already"},
 		{"[options]\n# ok\nend = [\"\xff\"]", "mine.toml:3: invalid UTF-8"},
+		{"[options]\n# \xff\nend = [\"%\"]", "mine.toml:2: invalid UTF-8"},
 		{"[pair\nfree_form = []", "mine.toml:1:"},
 		{"\n[[pair]]\nfree_form = []", "mine.toml:2: [[…]] is not used here"},
 		{"x = [", "mine.toml:1:"},

@@ -5,28 +5,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // entry is one template of a family.
 type entry struct {
-	text   string
-	next   string
-	weight float64
-	file   string
-	line   int
-	first  pattern
-	second pattern // of families with two forms
+	text      string
+	next      string
+	weight    float64
+	needsText bool // speaks of a text, and so goes with one only
+	file      string
+	line      int
+	first     pattern
+	second    pattern // of families with two forms
 }
 
 // add reads one file through the parser that keeps positions, so that every error
 // has its line.
 func (s *Set) add(file string, b []byte) error {
-	if at0 := badUTF8(b); at0 >= 0 {
-		return at(file, 1+strings.Count(string(b[:at0]), "\n"), "invalid UTF-8")
-	}
 	s.mark(b)
 	var p unstable.Parser
 	p.Reset(b)
@@ -61,17 +58,6 @@ func (s *Set) add(file string, b []byte) error {
 		return at(file, line, "%v", err)
 	}
 	return nil
-}
-
-func badUTF8(b []byte) int {
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return -1
 }
 
 func keyOf(it unstable.Iterator) string {
@@ -127,7 +113,7 @@ func (s *Set) addFamily(p *unstable.Parser, file, name string, line int, value *
 	return nil
 }
 
-// read reads "text" or { text = "…", next = "…", weight = 3 }.
+// read reads "text" or { text = "…", next = "…", weight = 3, needs = "text" }.
 func (e *entry) read(n *unstable.Node) (problem string) {
 	switch n.Kind {
 	case unstable.String:
@@ -135,7 +121,7 @@ func (e *entry) read(n *unstable.Node) (problem string) {
 		return ""
 	case unstable.InlineTable:
 	default:
-		return "an entry is a string or { text, next, weight }"
+		return "an entry is a string or { text, next, weight, needs }"
 	}
 	seen := map[string]bool{}
 	for it := n.Children(); it.Next(); {
@@ -167,14 +153,22 @@ func (e *entry) field(key string, value *unstable.Node) (problem string) {
 			return fmt.Sprintf("weight: %s is not above 0 and at most 1e9", value.Data)
 		}
 		e.weight = w
+	case key == "needs" && value.Kind == unstable.String:
+		if string(value.Data) != "text" {
+			return fmt.Sprintf("needs: %q is not \"text\"", value.Data)
+		}
+		e.needsText = true
 	default:
-		return fmt.Sprintf("field %q is unknown or of a wrong type (text and next are strings, weight a number)", key)
+		return fmt.Sprintf("field %q is unknown or of a wrong type (text, next and needs are strings, weight a number)", key)
 	}
 	return ""
 }
 
 // compile parses an entry and checks it against its family.
 func (e *entry) compile(name string, r rule) (problem string) {
+	if e.needsText && !r.needy {
+		return "needs: only a pattern of a pair may need a text"
+	}
 	if r.names != nil {
 		if !slices.Contains(r.names, e.text) {
 			return fmt.Sprintf("text: %q is none of %s", e.text, strings.Join(r.names, ", "))

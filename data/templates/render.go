@@ -63,11 +63,12 @@ func (s *Set) Render(c *data.Chain, seed uint64) Rendered {
 	d := drawsOf(seed, c)
 	w := &writer{set: s, draws: d}
 	kept := w.keep(c)
-	many := true
+	many, texts := true, true
 	for i := range kept {
 		many = many && len(kept[i].pairs) >= 2
+		texts = texts && (kept[i].text != "" || len(kept[i].pairs) == 0)
 	}
-	w.choice = s.choose(d, many)
+	w.choice = s.choose(d, many, texts)
 	for i := range kept {
 		if len(kept[i].pairs) == 0 && kept[i].text == "" {
 			continue

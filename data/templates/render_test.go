@@ -155,7 +155,7 @@ func TestDrawsAreIndependent(t *testing.T) {
 	const n = 20000
 	picks := make([]choice, n)
 	for i := range picks {
-		picks[i] = set.choose(drawsOf(7, &data.Chain{ID: fmt.Sprint("chain ", i)}), i%2 == 0)
+		picks[i] = set.choose(drawsOf(7, &data.Chain{ID: fmt.Sprint("chain ", i)}), i%2 == 0, true)
 	}
 	share := func(e *entry, f *family) float64 { return e.weight / f.sums[len(f.sums)-1] }
 	for x, a := range names {

@@ -105,7 +105,7 @@ func (s *Set) Instruct(e *data.Example, seed uint64) Rendered {
 	d := drawsOf(seed, &c)
 	w := &writer{set: s, draws: d}
 	kept := w.keep(&c)[0]
-	w.choice = s.choose(d, false)
+	w.choice = s.choose(d, false, false)
 	if kept.text != "" {
 		w.text(&kept)
 	}

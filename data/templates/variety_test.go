@@ -3,8 +3,11 @@ package templates
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/primer-lm/primer/data"
 )
 
 // The least number of entries of the full set, by family: the release's numbers where
@@ -183,6 +186,43 @@ func TestNoFaultThatAPatternFinds(t *testing.T) {
 
 // unpaired are brackets that stand alone: numbering, quotation and arrows.
 var unpaired = regexp.MustCompile(`(?m)^(\{\w\}|\w)\)|^>|->|=>|[QA]>`)
+
+var ofText = regexp.MustCompile(`(?i)\b(the|that) (text|passage|author|source)\b`)
+
+// A pattern that speaks of the text needs one.
+func TestPatternsThatSpeakOfATextNeedOne(t *testing.T) {
+	needy := 0
+	for _, name := range Families() {
+		for _, e := range set.families[name].entries {
+			if strings.HasPrefix(name, "pair.") && ofText.MatchString(e.text) && !e.needsText {
+				t.Errorf("%s:%d speaks of a text and does not say that it needs one: %q", e.file, e.line, e.text)
+			}
+			if e.needsText {
+				needy++
+			}
+		}
+	}
+	if needy < 20 {
+		t.Errorf("only %d entries need a text", needy)
+	}
+	pair := []data.Pair{{Instruction: "i", Response: "r", Thought: "t"}}
+	drawn := map[bool]int{}
+	for i := range 600 {
+		for _, text := range []string{"", " ", "text"} {
+			c := data.Chain{ID: strconv.Itoa(i), Examples: []data.Example{{Document: data.Document{Text: "a text"}, Pairs: pair}, {Document: data.Document{Text: text}, Pairs: pair}}}
+			r := set.Render(&c, 1)
+			if !r.choice.picked["pair.thought"].needsText {
+				continue
+			}
+			if drawn[text == "text"]++; text != "text" {
+				t.Fatalf("an entry that needs a text was drawn for pairs without one: %s", r.Text)
+			}
+		}
+	}
+	if drawn[true] < 20 {
+		t.Errorf("entries that need a text came %d of 600 times", drawn[true])
+	}
+}
 
 // Each placeholder of a family is used by some entry, and quotes and brackets that
 // are opened are closed.
