@@ -34,7 +34,8 @@ var ownRules = []rule{
 	{pkg: "tokenizer"},
 
 	{pkg: "data"},
-	{pkg: "data/datasets", allow: []string{"data"}},
+	{pkg: "data/records", allow: []string{"data"}},
+	{pkg: "data/datasets", allow: []string{"data", "data/records"}},
 	{pkg: "data/templates", allow: []string{"data"}},
 	{pkg: "data/mine", allow: []string{"data"}},
 	{pkg: "data/shard", allow: []string{"data", "tokenizer"}},

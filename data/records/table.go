@@ -1,0 +1,89 @@
+package records
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/primer-lm/primer/data"
+)
+
+// csv reads comma-separated rows, quoted as RFC 4180 says, as objects of strings.
+func (r *reader) csv(f io.Reader) error {
+	in := &budget{f, MaxRecord}
+	c := csv.NewReader(in)
+	c.FieldsPerRecord = -1
+	c.ReuseRecord = true
+	header := r.opt.Header
+	for {
+		in.left = MaxRecord
+		row, err := c.Read()
+		if err == io.EOF {
+			return nil
+		}
+		var bad *csv.ParseError
+		if errors.As(err, &bad) {
+			if errors.Is(bad.Err, csv.ErrQuote) && c.InputOffset() > 0 && bad.StartLine != bad.Line {
+				return &data.LineError{Line: int64(bad.StartLine), Err: err} // a quote that never closed took the rest
+			}
+			if err := r.broken(int64(bad.StartLine), "no valid CSV: %v", bad.Err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		line, _ := c.FieldPos(0)
+		if header == nil {
+			header = headerOf(row)
+			continue
+		}
+		if err := r.row(int64(line), header, row); err != nil {
+			return err
+		}
+	}
+}
+
+// tsv reads rows cut at tabs; nothing is quoted.
+func (r *reader) tsv(f io.Reader) error {
+	header := r.opt.Header
+	return data.EachLine(f, func(n int64, line []byte) error {
+		if len(bytes.TrimSpace(line)) == 0 {
+			return nil
+		}
+		row := strings.Split(string(line), "\t")
+		if header == nil {
+			header = headerOf(row)
+			return nil
+		}
+		return r.row(n, header, row)
+	})
+}
+
+func headerOf(row []string) []string {
+	names := make([]string, len(row))
+	for i, name := range row {
+		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\uFEFF"))
+	}
+	return names
+}
+
+// row hands out one row under its header.
+func (r *reader) row(n int64, header, row []string) error {
+	if len(row) != len(header) {
+		return r.broken(n, "%d columns, the header has %d", len(row), len(header))
+	}
+	object := []byte{'{'}
+	for i, name := range header {
+		value, err := json.Marshal(row[i])
+		if err != nil {
+			return err
+		}
+		object = appendMember(object, name, value)
+	}
+	return r.give(n, append(object, '}'))
+}
