@@ -79,7 +79,7 @@ func Read(path string, opt Options, report *data.Report) iter.Seq2[Record, error
 	}
 	return func(yield func(Record, error) bool) {
 		r := &reader{path: path, opt: opt, report: report, yield: yield}
-		if err := r.read(); err != nil && err != errStop {
+		if err := r.read(); err != nil && !errors.Is(err, errStop) {
 			yield(Record{File: path}, r.named(err))
 		}
 	}

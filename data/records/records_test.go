@@ -59,6 +59,7 @@ func TestLayouts(t *testing.T) {
 		{"map of ids", "a.json", `{"p1":{"a":1},"p 2":{},"p3":4}`, Options{Keyed: "id"}, `1 {"id":"p1","a":1}|2 {"id":"p 2"}|3 broken`},
 		{"rows where a map was expected", "a.json", "{\"id\":1,\"q\":{}}\n{\"id\":2,\"q\":{}}", Options{Keyed: "id"}, `1 {"id":1,"q":{}}|2 {"id":2,"q":{}}`},
 		{"CSV", "a.csv", "\xef\xbb\xbfa,b\n1,\"x\n\"\"y\"\"\"\n2\n3,z\n", Options{}, `2 {"a":"1","b":"x\n\"y\""}|4 broken|5 {"a":"3","b":"z"}`},
+		{"CSV as Python reads it", "a.csv", "a,b\r\nsays \"hi\",\"x\"y\r\n\r\n\"\",\"\"\"\"\r\n", Options{}, `2 {"a":"says \"hi\"","b":"xy"}|4 {"a":"","b":"\""}`},
 		{"TSV without header", "a.tsv", "1\tx\"y\r\n2\n", Options{Header: []string{"a", "b"}}, `1 {"a":"1","b":"x\"y"}|2 broken`},
 		{"invalid UTF-8", "a.jsonl", "{\"a\":\"\xff\"}\n", Options{}, "1 {\"a\":\"\uFFFD\"}"},
 		{"empty", "a.json", " \n", Options{}, ""},
@@ -83,7 +84,7 @@ func TestDamagedFiles(t *testing.T) {
 		{"cut wrapper", "a.json", `{"data":[{"a":1},`, Options{Under: "data"}, data.ErrStream, "behind record 1"},
 		{"array that is an object", "a.json", "{\"data\":{\n}}", Options{Under: "data"}, data.ErrStream, `"data" is an object`},
 		{"UTF-16", "a.json", "\xff\xfe{", Options{}, nil, "UTF-16"},
-		{"quote that never ends", "a.csv", "a,b\n1,\"x\n2,y\n", Options{}, nil, "a.csv:2: "},
+		{"quote that never ends", "a.csv", "a,b\n1,\"x\n2,y\n", Options{}, data.ErrStream, "a.csv:2: damaged stream: a quote that is never closed"},
 		{"unknown layout", "a.bin", "x", Options{}, data.ErrFormat, "unknown file format"},
 		{"no Parquet", "a.parquet", "PAR1xxxxxxxxPAR1", Options{}, data.ErrStream, "Parquet"},
 	} {
@@ -172,5 +173,23 @@ func TestParquetConsumerPanics(t *testing.T) {
 	}()
 	for range Read("testdata/nested.parquet", Options{}, nil) {
 		panic("mine")
+	}
+}
+
+// A consumer that has enough ends the reading without an error, whatever the layout.
+func TestStop(t *testing.T) {
+	for _, path := range []string{"testdata/nested.parquet", "testdata/nested.jsonl",
+		write(t, "a.json", `[1,2]`), write(t, "b.json", `{"data":[1,2]}`), write(t, "a.csv", "a\n1\n2\n"), write(t, "a.tsv", "a\n1\n2\n")} {
+		n := 0
+		for _, err := range Read(path, Options{Under: "data"}, nil) {
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			n++
+			break
+		}
+		if n != 1 {
+			t.Errorf("%s: %d records", path, n)
+		}
 	}
 }

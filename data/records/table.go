@@ -2,47 +2,30 @@ package records
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"io"
 	"strings"
 
 	"github.com/primer-lm/primer/data"
 )
 
-// csv reads comma-separated rows, quoted as RFC 4180 says, as objects of strings.
+// csv reads comma-separated rows as objects of strings.
 func (r *reader) csv(f io.Reader) error {
-	in := &budget{f, MaxRecord}
-	c := csv.NewReader(in)
-	c.FieldsPerRecord = -1
-	c.ReuseRecord = true
+	rows := newCSV(f)
 	header := r.opt.Header
 	for {
-		in.left = MaxRecord
-		row, err := c.Read()
+		row, err := rows.next()
 		if err == io.EOF {
 			return nil
 		}
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			if errors.Is(bad.Err, csv.ErrQuote) && c.InputOffset() > 0 && bad.StartLine != bad.Line {
-				return &data.LineError{Line: int64(bad.StartLine), Err: err} // a quote that never closed took the rest
-			}
-			if err := r.broken(int64(bad.StartLine), "no valid CSV: %v", bad.Err); err != nil {
-				return err
-			}
-			continue
-		}
 		if err != nil {
-			return err
+			return &data.LineError{Line: rows.start, Err: err}
 		}
-		line, _ := c.FieldPos(0)
 		if header == nil {
 			header = headerOf(row)
 			continue
 		}
-		if err := r.row(int64(line), header, row); err != nil {
+		if err := r.row(rows.start, header, row); err != nil {
 			return err
 		}
 	}
