@@ -114,6 +114,9 @@ func (c *conversion) give(p *passage) error {
 		c.given++
 		ex := data.Example{Document: data.Document{
 			ID: fmt.Sprintf("%s/%d", c.set.Name, c.given), Text: strings.TrimSpace(w.text), Title: strings.TrimSpace(w.title), Source: c.set.Name}}
+		if p.source != "" {
+			ex.Source = p.source
+		}
 		for _, q := range w.pairs {
 			if c.opt.NoOptions {
 				q.Options = nil

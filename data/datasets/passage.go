@@ -16,11 +16,12 @@ const unanswerable = "Unanswerable"
 
 // passage is one context and the pairs found for it so far.
 type passage struct {
-	text  string
-	title string
-	pairs []located
-	seen  map[string]bool // instructions, folded
-	told  bool            // a pair was left out, so that its absence has been counted
+	text   string
+	title  string
+	source string // "" is the dataset's name
+	pairs  []located
+	seen   map[string]bool // instructions, folded
+	told   bool            // a pair was left out, so that its absence has been counted
 }
 
 // span is a range of characters (Unicode code points) of a passage; the zero span is an
@@ -39,6 +40,7 @@ type qa struct {
 	answer   string
 	options  []string
 	right    []int // indexes of right options; then answer is empty
+	none     bool  // the answer says that no option is right
 	thought  string
 	at       span
 }
@@ -87,7 +89,7 @@ func (q qa) pair() (data.Pair, Reason) {
 	switch {
 	case pair.Response == "":
 		return pair, NoAnswer
-	case len(q.options) > 0 && len(q.right) == 0 && !slices.Contains(pair.Options, pair.Response):
+	case len(q.options) > 0 && len(q.right) == 0 && !q.none && !slices.Contains(pair.Options, pair.Response):
 		return pair, NoOption
 	}
 	return pair, ""
