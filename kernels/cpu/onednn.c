@@ -62,19 +62,19 @@ peer_product *peer_open(int64_t m, int64_t n, int64_t k, int type, int a_transpo
 	return p;
 }
 
-void peer_run(peer_product *p, void *a, void *b, void *c) {
+void peer_bind(peer_product *p, void *a, void *b, void *c) {
 	dnnl_memory_set_data_handle(p->a, a);
 	dnnl_memory_set_data_handle(p->b, b);
 	dnnl_memory_set_data_handle(p->c, c);
-	if (p->reorder) { // once: the weight is frozen
-		dnnl_exec_arg_t move[] = {{DNNL_ARG_FROM, p->b}, {DNNL_ARG_TO, p->packed_b}};
-		dnnl_primitive_execute(p->reorder, p->stream, 2, move);
-		dnnl_stream_wait(p->stream);
-		dnnl_primitive_destroy(p->reorder);
-		p->reorder = NULL;
-	}
+	if (!p->reorder) return;
+	dnnl_exec_arg_t move[] = {{DNNL_ARG_FROM, p->b}, {DNNL_ARG_TO, p->packed_b}};
+	dnnl_primitive_execute(p->reorder, p->stream, 2, move);
+	dnnl_stream_wait(p->stream);
+}
+
+void peer_run(peer_product *p, int n) {
 	dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->packed_b ? p->packed_b : p->b}, {DNNL_ARG_DST, p->c}};
-	dnnl_primitive_execute(p->matmul, p->stream, 3, args);
+	for (int i = 0; i < n; i++) dnnl_primitive_execute(p->matmul, p->stream, 3, args);
 	dnnl_stream_wait(p->stream);
 }
 

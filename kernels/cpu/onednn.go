@@ -23,15 +23,19 @@ type peerShape struct {
 	accumulate, keep bool // keep: b is frozen and may be packed by the peer, outside the measured time
 }
 
-func openPeer(s peerShape) (peer, bool) {
+// openPeer makes the product on these tensors; false: oneDNN has none on this machine.
+func openPeer(s peerShape, a, b, c kernels.Tensor) (peer, bool) {
 	p := C.peer_open(C.int64_t(s.m), C.int64_t(s.n), C.int64_t(s.k), C.int(s.typ), boolInt(s.aTrans), boolInt(s.bTrans),
 		C.int(s.out), boolInt(s.accumulate), boolInt(s.keep))
-	return peer{p}, p != nil
+	if p == nil {
+		return peer{}, false
+	}
+	C.peer_bind(p, pointer(a), pointer(b), pointer(c))
+	return peer{p}, true
 }
 
-func (p peer) run(a, b, c kernels.Tensor) {
-	C.peer_run(p.p, pointer(a), pointer(b), pointer(c))
-}
+// run does the product n times.
+func (p peer) run(n int) { C.peer_run(p.p, C.int(n)) }
 
 func (p peer) close() { C.peer_close(p.p) }
 
