@@ -19,12 +19,14 @@
 #include "team.h"
 
 enum {
-	GEMM_KC = 768,      // words of k in a block, at most
-	GEMM_NC = 4096,     // columns in a block, at most
+	GEMM_KC = 1024,     // words of k in a block, at most
+	GEMM_NC = 3072,     // columns in a block, at most
 	GEMM_MC = 168,      // rows in a job, at most (a multiple of every tile's rows)
 	GEMM_FEW = 8,       // rows that a gemm_few takes, at most
 	GEMM_MAX_ROWS = 14,  // rows of the largest register tile
+	GEMM_MAX_COLS = 32,  // its columns
 	GEMM_TURNED = 16,    // rows and columns of a turned tile, at most
+	GEMM_ASKS = 3,       // things that a tile asks for, at most
 	GEMM_PAD = 64,       // words that packing may write past a panel's end
 };
 
@@ -50,6 +52,13 @@ typedef struct {
 	int accumulate;
 } gemm_args;
 
+// What a register tile asks for while it is at work, so that it lies near when it is needed: the two cache lines at p in one
+// step of k, those step bytes on in the next, and so on for `words` steps.
+typedef struct {
+	const char *p;
+	int64_t step, words;
+} gemm_ask;
+
 // Where a register tile finds its operands, its start values and its results.
 typedef struct {
 	int64_t a_rs, a_ks, b_ks; // strides in words; packed panels have 1, mr and nr
@@ -57,10 +66,7 @@ typedef struct {
 	int64_t in_ld;
 	void *out;
 	int64_t out_ld;
-	// What is needed after this, next_step bytes for each of the first next_words words of k: a tile may ask for it while it is
-	// at work.
-	const void *next;
-	int64_t next_step, next_words;
+	gemm_ask ask[GEMM_ASKS]; // one after another by busy tiles; others ask for the first only
 	int in_type, out_type;
 	int cols; // columns that exist, 1 to the tile's
 } gemm_io;
@@ -88,6 +94,8 @@ typedef struct {
 	gemm_tile **f32_turned, **bf16_turned; // [GEMM_TURNED+1] by rows: tiles of as many columns, whose output is [column, row]
 	gemm_few *f32_few, *bf16_few;
 	gemm_turn *turn;
+	// Tiles of mr/2 and of mr rows that ask for GEMM_ASKS things, or NULL; the others ask for one.
+	gemm_tile *f32_busy[2], *bf16_busy[2];
 } gemm_isa;
 
 extern const gemm_isa gemm_generic, gemm_avx2, gemm_avx512, gemm_avx512bf16;

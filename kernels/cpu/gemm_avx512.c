@@ -7,6 +7,8 @@
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")
 
+static inline int64_t at_most(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static inline __mmask16 mask16(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
 
 static inline __m512i round_bf16(__m512i u) { // f32 bits to bf16 in the low half of each lane, nearest even
@@ -212,7 +214,8 @@ static void turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int6
 }
 
 const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512,
-                              tile_f32_turned_table, tile_f32_turned_table, tile_f32_few, tile_f32_few, turn};
+                              tile_f32_turned_table, tile_f32_turned_table, tile_f32_few, tile_f32_few, turn,
+                              {tile_f32_busy_7, tile_f32_busy_14}, {tile_f32_busy_7, tile_f32_busy_14}};
 
 #pragma GCC pop_options
 #pragma GCC push_options
@@ -223,7 +226,8 @@ const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_tab
 #include "gemm_tile512_body.h"
 
 const gemm_isa gemm_avx512bf16 = {14, 32, WORD_PAIR, tile_f32_table, tile_bf16_table, pack_14_avx512, pack_32_avx512,
-                                  tile_f32_turned_table, tile_bf16_turned_table, tile_f32_few, tile_bf16_few, turn};
+                                  tile_f32_turned_table, tile_bf16_turned_table, tile_f32_few, tile_bf16_few, turn,
+                                  {tile_f32_busy_7, tile_f32_busy_14}, {tile_bf16_busy_7, tile_bf16_busy_14}};
 
 #pragma GCC pop_options
 #else

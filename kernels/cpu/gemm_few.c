@@ -71,8 +71,8 @@ static void panel(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, in
 			if (first) io.in = end.in_ld ? y : end.in, io.in_ld = end.in_ld, io.in_type = end.in_type;
 			else io.in = in_part ? (char *)(part + p * mr * nr) : y, io.in_ld = in_part ? nr : end.out_ld, io.in_type = DT_F32;
 			// The next outputs' rows of B, the same words, shared out among the passes.
-			io.next_step = nr * 4 / passes, io.next_words = words;
-			io.next = (const char *)(row_of(&g->b, o + nr) + k * nr) + p * words * io.next_step;
+			const int64_t ahead = nr * 4 / passes;
+			io.ask[0] = (gemm_ask){(const char *)(row_of(&g->b, o + nr) + k * nr) + p * words * ahead, ahead, words};
 			isa->bf16[at_most(mr, g->m - p * mr)](words, x + p * mr * x_ld + k, b, &io);
 		}
 	}
@@ -103,9 +103,8 @@ static void through_part(const gemm_args *g, const gemm_isa *isa, const uint32_t
 			gemm_io io = {.a_rs = w_ld, .a_ks = 1, .b_ks = nr, .out = part + r, .out_ld = TURN_ROWS, .out_type = DT_F32};
 			io.cols = (int)at_most(nr, rows - r);
 			// The rows after these, shared out among the tiles of these.
-			io.next_step = outs * w_ld * 4 / ((rows + nr - 1) / nr) / kw;
-			io.next = (const char *)(row_of(&g->b, o) + outs * w_ld) + (r / nr * kw + k) * io.next_step;
-			io.next_words = CHUNK;
+			const int64_t ahead = outs * w_ld * 4 / ((rows + nr - 1) / nr) / kw;
+			io.ask[0] = (gemm_ask){(const char *)(row_of(&g->b, o) + outs * w_ld) + (r / nr * kw + k) * ahead, ahead, CHUNK};
 			if (k > 0 || g->accumulate || g->bias) io.in = io.out, io.in_ld = TURN_ROWS, io.in_type = DT_F32;
 			run(at_most(CHUNK, kw - k), row_of(&g->b, o) + k, x + r * kw + k * nr, &io);
 		}
@@ -119,8 +118,7 @@ static void through_registers(const gemm_args *g, const gemm_isa *isa, const uin
 	io.out = (char *)io.out + first * io.out_ld * dt_size(io.out_type);
 	if (io.in_ld) io.in = io.out;
 	io.a_rs = w_ld, io.a_ks = 1, io.b_ks = isa->nr, io.cols = (int)(g->m - first);
-	io.next = row_of(&g->b, o) + outs * w_ld;
-	io.next_step = outs * 4, io.next_words = kw;
+	io.ask[0] = (gemm_ask){(const char *)(row_of(&g->b, o) + outs * w_ld), outs * 4, kw};
 	(g->b.type == DT_BF16 ? isa->bf16_turned : isa->f32_turned)[outs](kw, row_of(&g->b, o), x + first * kw, &io);
 }
 

@@ -5,7 +5,7 @@
 #define NAME_(name, rows) name##_##rows
 #define NAME(name, rows) NAME_(name, rows)
 
-static inline __attribute__((always_inline)) void TILE(const int rows, const int turned, int64_t kw, const uint32_t *a, const uint32_t *b,
+static inline __attribute__((always_inline)) void TILE(const int rows, const int turned, const int asks, int64_t kw, const uint32_t *a, const uint32_t *b,
                                                        const gemm_io *io) {
 	const int wide = !turned;
 	__mmask16 m0 = mask16(io->cols), m1 = mask16(io->cols - 16);
@@ -27,23 +27,27 @@ static inline __attribute__((always_inline)) void TILE(const int rows, const int
 	const char *q[4];
 #pragma GCC unroll 4
 	for (int r = 0; r < 4; r++) q[r] = (const char *)a + 4 * r * s;
-	const char *next = io->next;
-	const int64_t last = io->next_words;
-	int64_t next_step = io->next_step;
-	for (int64_t k = 0; k < kw; k++, b += b_ks, next += next_step) {
-		__builtin_prefetch(next);
-		if (wide) __builtin_prefetch(next + 64);
-		next_step = k < last ? next_step : 0;
-		__m512 b0 = _mm512_loadu_ps(b), b1 = wide ? _mm512_loadu_ps(b + 16) : b0;
+	int64_t k = 0;
+	for (int i = 0; i < asks; i++) {
+		const char *next = io->ask[i].p;
+		int64_t next_step = io->ask[i].step;
+		// The last thing's last line is repeated; another loop without asking would cost a tile of few steps 1 %.
+		const int64_t last = io->ask[i].words - 1, end = i == asks - 1 ? kw : at_most(kw, k + io->ask[i].words);
+		for (; k < end; k++, b += b_ks, next += next_step) {
+			__builtin_prefetch(next);
+			if (wide) __builtin_prefetch(next + 64);
+			if (asks == 1) next_step = k < last ? next_step : 0;
+			__m512 b0 = _mm512_loadu_ps(b), b1 = wide ? _mm512_loadu_ps(b + 16) : b0;
 #pragma GCC unroll 16
-		for (int r = 0; r < rows; r++) {
-			const char *p = q[r / 4];
-			__m512 x = _mm512_set1_ps(*(const float *)(r % 4 == 0 ? p : r % 4 == 1 ? p + s : r % 4 == 2 ? p + 2 * s : p + s3));
-			c0[r] = DOT(c0[r], x, b0);
-			if (wide) c1[r] = DOT(c1[r], x, b1);
-		}
+			for (int r = 0; r < rows; r++) {
+				const char *p = q[r / 4];
+				__m512 x = _mm512_set1_ps(*(const float *)(r % 4 == 0 ? p : r % 4 == 1 ? p + s : r % 4 == 2 ? p + 2 * s : p + s3));
+				c0[r] = DOT(c0[r], x, b0);
+				if (wide) c1[r] = DOT(c1[r], x, b1);
+			}
 #pragma GCC unroll 4
-		for (int r = 0; r < 4; r++) q[r] += step;
+			for (int r = 0; r < 4; r++) q[r] += step;
+		}
 	}
 	if (turned) {
 		finish_turned(c0, rows, io);
@@ -56,13 +60,18 @@ static inline __attribute__((always_inline)) void TILE(const int rows, const int
 
 #define ROWS(r)                                                                                   \
 	static void NAME(TILE, r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
-		TILE(r, 0, kw, a, b, io);                                                                     \
+		TILE(r, 0, 1, kw, a, b, io);                                                                     \
 	}
 #define TURNED(r)                                                                                               \
 	static void NAME(NAME(TILE, turned), r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
-		TILE(r, 1, kw, a, b, io);                                                                                   \
+		TILE(r, 1, 1, kw, a, b, io);                                                                                   \
+	}
+#define BUSY(r)                                                                                               \
+	static void NAME(NAME(TILE, busy), r)(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { \
+		TILE(r, 0, GEMM_ASKS, kw, a, b, io);                                                                       \
 	}
 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+BUSY(7) BUSY(14)
 TURNED(1) TURNED(2) TURNED(3) TURNED(4) TURNED(5) TURNED(6) TURNED(7) TURNED(8)
 TURNED(9) TURNED(10) TURNED(11) TURNED(12) TURNED(13) TURNED(14) TURNED(15) TURNED(16)
 
@@ -120,6 +129,7 @@ static void NAME(TILE, few)(int rows, int64_t kw, const uint32_t *x, int64_t x_l
 }
 
 #undef LIST
+#undef BUSY
 #undef TURNED
 #undef ROWS
 #undef NAME
