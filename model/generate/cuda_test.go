@@ -176,4 +176,5 @@ func TestEndingsOnTheDevice(t *testing.T) {
 	scoreAgrees(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 8, PageSize: 8}, Options{}))
 	stops(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: letter}))
 	badRequests(t, engine(t, b, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 8}, Options{CacheTokens: 40}))
+	failedStep(t, b)
 }

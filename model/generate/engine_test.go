@@ -16,12 +16,16 @@ import (
 
 const testVocab, testWindow = 50, 64
 
+func testConfig() *model.Config {
+	return &model.Config{ModelType: model.Mistral, VocabSize: testVocab, HiddenSize: 16, IntermediateSize: 24, NumHiddenLayers: 2, NumHeads: 2,
+		NumKeyValueHeads: 1, HeadDim: 8, MaxPositions: testWindow, HiddenAct: "silu", RMSNormEps: 1e-5, SlidingWindow: 20,
+		Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, InitializerRange: 0.5}
+}
+
 // random opens a two-layer model of random weights.
 func random(t testing.TB, b kernels.Backend, o model.InferOptions) *model.Model {
 	t.Helper()
-	c := &model.Config{ModelType: model.Mistral, VocabSize: testVocab, HiddenSize: 16, IntermediateSize: 24, NumHiddenLayers: 2, NumHeads: 2,
-		NumKeyValueHeads: 1, HeadDim: 8, MaxPositions: testWindow, HiddenAct: "silu", RMSNormEps: 1e-5, SlidingWindow: 20,
-		Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, InitializerRange: 0.5}
+	c := testConfig()
 	trainer, err := model.OpenTrainer(b, c, model.Options{Tokens: 2, Math: kernels.F32})
 	if err != nil {
 		t.Fatal(err)
