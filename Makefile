@@ -52,15 +52,17 @@ build-cuda: setup-cuda # every command builds with tag cuda, and everything pass
 # gpu-check builds a folder for a machine that has a GPU but no Go (docs/CUDA.md); the others also run it, here.
 GPU_CHECK = bin/gpu-check
 GPU_TAGS  = cuda
-GPU_FLAGS = -trimpath -tags "$(GPU_TAGS)" -ldflags "-s -w"
-gpu-check: setup-cuda ## build bin/gpu-check, the folder that proves and measures the CUDA backend on a GPU machine: sh run.sh --out DIR
+GPU_FLAGS = -trimpath -tags "$(GPU_TAGS)" -ldflags "-s -w -X github.com/primer-lm/primer/bench/gpu.built=$(shell git describe --always --dirty 2>/dev/null)"
+gpu-check: gpu-check-folder ## build bin/gpu-check, the folder that proves and measures the CUDA backend on a GPU machine: sh run.sh --out DIR
+	$(GPU_CHECK)/gpucheck folder --folder $(GPU_CHECK)
+
+gpu-check-folder: setup-cuda
 	rm -rf $(GPU_CHECK)
 	mkdir -p $(GPU_CHECK)/peers
 	$(WITH_CUDA_H) $(GO) build $(GPU_FLAGS) -o $(GPU_CHECK)/gpucheck ./bench/gpu/gpucheck
 	$(WITH_CUDA_H) $(GO) test -c $(GPU_FLAGS) -o $(GPU_CHECK)/conformance ./kernels/cuda
 	cp tools/gpucheck/*.py $(GPU_CHECK)/peers
 	cp tools/gpucheck/run.sh $(GPU_CHECK)
-	$(GPU_CHECK)/gpucheck folder --folder $(GPU_CHECK)
 
 gpu-check-ops gpu-check-train gpu-check-decode: gpu-check ## build it and run one part on this machine's GPU, into runs/
 	sh $(GPU_CHECK)/run.sh --part $(@:gpu-check-%=%) --out runs/$@
@@ -68,7 +70,7 @@ gpu-check-ops gpu-check-train gpu-check-decode: gpu-check ## build it and run on
 # Everything but the GPU: the same program and tests on the stand-in driver. compute-sanitizer cannot run there, and PyTorch need not
 # be here, so its exit code is 1; what must have passed is looked up.
 gpu-check-standin: ## run the whole gpu-check on the emulated device with tiny shapes: times mean nothing
-	$(MAKE) gpu-check GPU_CHECK=bin/gpu-check-standin GPU_TAGS="cuda emulator"
+	$(MAKE) gpu-check-folder GPU_CHECK=bin/gpu-check-standin GPU_TAGS="cuda emulator"
 	PYTHON=$$(ls $(CURDIR)/$(VENV)/bin/python 2>/dev/null || echo python3) sh bin/gpu-check-standin/run.sh --shapes tiny --peers cpu \
 	  --tests '^TestConformance$$' --out runs/gpu-check-standin || [ $$? -eq 1 ]
 	cat runs/gpu-check-standin/summary.md
@@ -126,5 +128,5 @@ clean: ## remove what was built and run here, the library in the user's cache st
 	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
 
 .PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda gpu-check \
-	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin tsan \
+	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin gpu-check-folder tsan \
 	test-python bench-peers peers lint fmt clean

@@ -52,6 +52,7 @@ func (s *keeper) answer(c Case) (a Answer, err error) {
 	}
 	a, err = s.side.ask(c)
 	if err != nil && (s.name == oursSide || errors.Is(err, errSide)) {
+		s.side.kill()
 		_ = s.side.close() // err says more
 		s.side, s.last = nil, err
 		s.lost++
@@ -59,10 +60,15 @@ func (s *keeper) answer(c Case) (a Answer, err error) {
 	return a, err
 }
 
-// close ends the process.
+// close ends the process. How ours ends matters: it says what it could not free. A peer has answered, and is not waited for.
 func (s *keeper) close() error {
-	if s.side == nil {
+	switch {
+	case s.side == nil:
 		return nil
+	case s.name == oursSide:
+		return s.side.close()
 	}
-	return s.side.close()
+	s.side.kill()
+	_ = s.side.close()
+	return nil
 }

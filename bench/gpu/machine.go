@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 )
@@ -43,20 +42,8 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// revision is what this program was built from.
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	rev, dirty := "unknown revision", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			rev = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = " with changes"
-		}
-	}
-	return rev + dirty + ", " + info.GoVersion
-}
+// built names the revision that this program was built from; the Makefile sets it.
+var built = "an unnamed revision"
+
+// revision is what this program was built from, and by which Go.
+func revision() string { return built + ", " + runtime.Version() }

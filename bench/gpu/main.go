@@ -92,7 +92,8 @@ func parse(verb string, args []string, log io.Writer) (o Options, err error) {
 		}
 		o.Folder = filepath.Dir(program)
 	}
-	return o, nil
+	o.Folder, err = filepath.Abs(o.Folder) // the tests run elsewhere
+	return o, err
 }
 
 // Run makes the whole check, or a part. An error says what failed or did not run; what was measured is in the folder either way.

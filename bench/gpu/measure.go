@@ -14,13 +14,13 @@ func (k *check) describeDevice(ctx context.Context) error {
 			return err
 		}
 	}
-	_ = k.one(ctx, torchSide, Case{Kind: kindDescribe}) // what is missing is said by the steps that need it
 	err := k.all(ctx, oursSide, []Case{{Kind: kindDescribe}, {Kind: kindPeaks}})
 	for _, r := range k.records {
 		if r.Kind == kindDescribe && r.Side == oursSide {
 			k.modes = r.Modes
 		}
 	}
+	_ = k.one(ctx, torchSide, Case{Kind: kindDescribe}) // what is missing is said by the steps that need it
 	return err
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
 // side is a process that answers cases: one JSON object a line each way. Lines of its output that do not begin with a brace are
@@ -90,17 +89,13 @@ func (s *side) gone(err error) error {
 	return fmt.Errorf("%s: %w: %w\n%s", s.name, errSide, err, text)
 }
 
-// closeGrace is how long a side may take to end by itself once its input has ended.
-const closeGrace = 5 * time.Second
-
-// close ends the process and returns what it says about that.
+// close ends the process: by the end of its input, which it has to notice in the time of the context, and returns what it says.
 func (s *side) close() error {
-	s.in.Close() // a process that is gone has closed its end before
-	timer := time.AfterFunc(closeGrace, s.kill)
+	s.in.Close()                      // a process that is gone has closed its end before
 	_, _ = io.Copy(io.Discard, s.out) // Wait must come after the last read; an error means the end as well
 	err := s.cmd.Wait()
-	timer.Stop()
 	s.stop()
+	s.kill() // what it may have left: PyTorch compiles in processes of its own
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}

@@ -96,7 +96,7 @@ func TestWholeCheckWithoutPeers(t *testing.T) {
 	}
 	want := []string{says, "1 of 1 tests passed", "| memcheck | compute-sanitizer memcheck, every op on small shapes | passed |",
 		"peer: no Python was found", "| train tiny | training tiny | passed |", "peer missing", "| generate tiny | prefill and decode of tiny | passed |",
-		"× without sharing", "| tiny | decode | 2 | 20 |"}
+		"| tiny | shared | 2 | 36 |", "| tiny | decode | 2 | 20 |"}
 	for _, name := range opNames() {
 		want = append(want, "| "+name+" | tiny |")
 	}

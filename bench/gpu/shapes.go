@@ -15,7 +15,8 @@ type Shapes struct {
 	Attention []Case  // without side and mode
 	Training  []Case
 	Generate  []Case
-	Rounds    int // of a measurement
+	Rounds    int   // of a measurement
+	Peaks     int64 // side of the matrices whose product is the yardstick; 0: the backend's own choice
 }
 
 // Layer is one layer of a model with the rows that its ops are given. N is chosen so that tensors are larger than the L2 cache.
@@ -77,7 +78,7 @@ func smallShapes() *Shapes {
 }
 
 func tinyShapes() *Shapes {
-	s := &Shapes{Name: "tiny", Rounds: 2, Models: map[string]model.Config{"tiny": llama(96, 64, 96, 2, 1, 1, 64, 10000)}}
+	s := &Shapes{Name: "tiny", Rounds: 2, Peaks: 64, Models: map[string]model.Config{"tiny": llama(96, 64, 96, 2, 1, 1, 64, 10000)}}
 	s.Layers = []Layer{{Model: "tiny", N: 32, T: 16, LogitRows: 8, Seqs: 2}}
 	s.attention(1, 64, 32, 1)
 	s.train("tiny", 2, 16, 3)

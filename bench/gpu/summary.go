@@ -139,7 +139,7 @@ func (s *Summary) verdicts(b *page) {
 			first, _, _ := strings.Cut(st.Why, "\n")
 			result = "**not passed**: " + first
 			if st.NotRun {
-				result = "**not run**: " + first
+				result = "**not run**: " + strings.TrimPrefix(first, errNotRun.Error()+": ")
 			}
 		}
 		b.row(st.Step, st.About, result, fmt.Sprintf("%.1f", st.Seconds))

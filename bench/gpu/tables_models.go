@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // nominal is what a GPU's data sheet says of dense bf16 products, FLOP/s; 0 for a GPU that is not listed.
 func nominal(gpu string) float64 {
-	for _, name := range []string{"H200", "H100 80GB HBM3", "H100 SXM"} {
-		if strings.Contains(gpu, name) {
-			return 989e12
-		}
+	switch gpu {
+	case "NVIDIA H200", "NVIDIA H100 80GB HBM3": // SXM both; PCIe and NVL cards have less
+		return 989e12
 	}
 	return 0
 }

@@ -93,12 +93,20 @@ func (w *worker) describe() Answer {
 	return a
 }
 
+// peaks measures what the device can do, with the sizes of the shapes where they name some and the backend lets them be chosen.
 func (w *worker) peaks() (a Answer, err error) {
 	meter, ok := w.backend.(kernels.PeakMeter)
 	if !ok {
 		return a, fmt.Errorf("%s does not measure its peaks", w.backend.Name())
 	}
-	p, err := meter.MeasurePeaks()
+	measure := meter.MeasurePeaks
+	of, sized := w.backend.(interface {
+		MeasurePeaksOf(size32, size16, bytes int64) (kernels.Peaks, error)
+	})
+	if n := w.shapes.Peaks; sized && n > 0 {
+		measure = func() (kernels.Peaks, error) { return of.MeasurePeaksOf(n, n, n*n) }
+	}
+	p, err := measure()
 	return Answer{GEMM: max(p.GEMM16, p.GEMM32), Copy: p.Copy, About: map[string]string{"f32 products": fmt.Sprintf("%.4g FLOP/s", p.GEMM32)}}, err
 }
 

@@ -22,10 +22,11 @@ const (
 // MeasurePeaks measures what the GPU can do: products by cuBLASLt in f32 and in bf16, and a copy by the driver. Each is
 // the fastest of a few, by events on the stream.
 func (b *Backend) MeasurePeaks() (kernels.Peaks, error) {
-	return b.measurePeaks(peakSize32, peakSize16, min(peakBytes, b.bytes/8))
+	return b.MeasurePeaksOf(peakSize32, peakSize16, min(peakBytes, b.bytes/8))
 }
 
-func (b *Backend) measurePeaks(size32, size16, bytes int64) (p kernels.Peaks, err error) {
+// MeasurePeaksOf is MeasurePeaks with other sizes: of the square matrices in f32 and in bf16, and bytes of the copy.
+func (b *Backend) MeasurePeaksOf(size32, size16, bytes int64) (p kernels.Peaks, err error) {
 	if p.GEMM32, err = b.peakGEMM(kernels.F32, size32); err != nil {
 		return p, err
 	}

@@ -259,7 +259,7 @@ func TestTwoGPUs(t *testing.T) {
 
 func TestPeaks(t *testing.T) {
 	b := opened(t)
-	p, err := b.measurePeaks(16, 16, 4096)
+	p, err := b.MeasurePeaksOf(16, 16, 4096)
 	if err != nil || !(p.GEMM32 > 0 && p.GEMM16 > 0 && p.Copy > 0) {
 		t.Errorf("measured %+v, %v", p, err)
 	}
