@@ -29,8 +29,8 @@ const conformancePassed = `echo "=== RUN   TestConformance"; echo "--- PASS: Tes
 const sanitizerClean = `tool=$2; shift 4; "$@" || exit 1
 case $tool in memcheck) echo "========= ERROR SUMMARY: 0 errors";; *) echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)";; esac`
 
-// runCheck runs the program in a folder with the given conformance tests and compute-sanitizer (scripts; "" for none), with the
-// peers of PRIMER_PYTHON where that is set, and returns its exit code, the files it wrote, and the summary.
+// runCheck runs the program in a folder with the given conformance tests and compute-sanitizer (scripts; "" for none), and without
+// a Python, and returns its exit code, the files it wrote, and the summary.
 func runCheck(t *testing.T, conformance, sanitizer string, args ...string) (code int, files []string, summary string) {
 	t.Helper()
 	folder, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
