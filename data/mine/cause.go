@@ -12,7 +12,7 @@ var causal = []string{"because of", "due to", "owing to", "on account of", "as a
 // hedges before a causal word leave open whether it is the cause, or make it a part
 // of the verb ("was due to").
 var hedges = set(`not just simply only merely partly partially mainly mostly largely primarily perhaps probably possibly maybe apparently
-	supposedly especially particularly chiefly typically usually often sometimes generally presumably likely solely and or but is are was were be been being it's that's even either than`)
+	supposedly especially particularly chiefly typically usually often sometimes generally presumably likely solely and or but also so too is are was were be been being it's that's even either than`)
 
 var copulas = set(`is are was were be been being`)
 

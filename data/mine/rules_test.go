@@ -107,6 +107,7 @@ func TestRulesStaySilent(t *testing.T) {
 		"If the road was closed because of snow, take the train.",
 		"The shop closed because its owner died, but the bakery next door went on.",
 		"The shop closed because its owner moved away because of his health.",
+		"The shop in the lane closed, and also because its owner died.",
 		"Is it true that the shop closed because its owner died?",
 		"The shop (closed because its owner had) died.",
 		"The long delay was clearly due to a fault in the signals.",
