@@ -84,6 +84,7 @@ func All() []*Dataset { return append([]*Dataset(nil), all...) }
 type Options struct {
 	Split     Split // of a folder; "" is Train. A file that is named is taken as it is
 	MaxWords  int   // longest context, in words; 0 is MaxWords
+	Limit     int   // examples kept at most, those with most pairs; 0: all
 	NoThought bool  // leave chains of thought out
 	NoOptions bool  // leave options out
 }
@@ -119,11 +120,16 @@ func (d *Dataset) run(ctx context.Context, path string, opt Options, report *Rep
 	}
 	report.Files = append(report.Files, files...)
 	before := report.Examples
-	c := &conversion{ctx: ctx, set: d, opt: opt, root: rootOf(path, files), files: files, report: report, yield: func(ex data.Example) error {
+	give := func(ex data.Example) error {
 		report.count(&ex)
 		return yield(ex)
-	}}
-	err = d.convert(c)
+	}
+	c := &conversion{ctx: ctx, set: d, opt: opt, root: rootOf(path, files), files: files, report: report, yield: give}
+	if opt.Limit > 0 {
+		err = c.limited(give)
+	} else {
+		err = d.convert(c)
+	}
 	report.Repaired += c.read.Repaired
 	if c.read.Unchecked > 0 {
 		report.Notes = append(report.Notes, fmt.Sprintf("%d zstd files without a checksum: a flipped bit goes unseen", c.read.Unchecked))
@@ -132,4 +138,23 @@ func (d *Dataset) run(ctx context.Context, path string, opt Options, report *Rep
 		err = fmt.Errorf("%w: %s: no example; %s", data.ErrEmpty, path, report)
 	}
 	return err
+}
+
+// limited converts everything and gives what is kept.
+func (c *conversion) limited(give func(data.Example) error) error {
+	kept := &most{n: c.opt.Limit}
+	c.yield = func(ex data.Example) error { kept.add(ex); return nil }
+	if err := c.set.convert(c); err != nil {
+		return err
+	}
+	if kept.left > 0 {
+		c.report.skip(OverLimit, "", 0, "")
+		c.report.Skipped[OverLimit] += kept.left - 1
+	}
+	for _, r := range kept.inOrder() {
+		if err := give(r.ex); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/primer-lm/primer/data"
+	"github.com/primer-lm/primer/data/datasets"
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
@@ -36,11 +37,11 @@ const (
 var (
 	interruptions = []error{context.Canceled, train.ErrInterrupted}
 	misfits       = []error{kernels.ErrOutOfMemory, train.ErrMisfit}
-	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, durable.ErrDamaged,
+	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, datasets.ErrMissing, durable.ErrDamaged,
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint}
-	badUse = []error{train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
+	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest}
 )
 
