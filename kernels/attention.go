@@ -30,6 +30,8 @@ type AttentionArgs struct {
 //	ds[i,j] = p[i,j]·(drop'(dout[i]·v[j]) − d[i]),  dq[i] = Scale·Σ_j ds[i,j]·k[j],  dk[j] = Scale·Σ_i ds[i,j]·q[i]
 //
 // where drop' scales or drops as the forward did. Sums over the queries of a group run in a fixed order: deterministic.
+// A backend may have a variant beside that whose sums run in any order (CUDA: attention_backward=atomic, in one pass); it is never
+// the default.
 type AttentionBackwardArgs struct {
 	DQKV           Tensor // [N,R,D], overwritten; may not alias QKV
 	DOut, Out      Tensor // [N,H,D]

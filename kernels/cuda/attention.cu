@@ -126,9 +126,17 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention(const attentio
 	finish<D>(a, doc, head, q0, scale, sum, on);
 }
 
+#if PART(1)
 KERNEL(attention_d64_bf16, attention_args, 128, 2) { attention<64, 2, 8, false>(a); }
 KERNEL(attention_d64_dropout_bf16, attention_args, 128, 2) { attention<64, 2, 8, true>(a); }
+#endif
+
+#if PART(2)
 KERNEL(attention_d128_bf16, attention_args, 128, 2) { attention<128, 2, 4, false>(a); }
 KERNEL(attention_d128_dropout_bf16, attention_args, 128, 2) { attention<128, 2, 4, true>(a); }
+#endif
+
+#if PART(3)
 KERNEL(attention_d256_bf16, attention_args, 128, 1) { attention<256, 1, 4, false>(a); }
 KERNEL(attention_d256_dropout_bf16, attention_args, 128, 1) { attention<256, 1, 4, true>(a); }
+#endif

@@ -37,6 +37,7 @@ struct attention_backward_args {
 	void *dqkv;       // [N,R,D]
 	const void *dout; // [N,H,D]
 	float *delta;     // [H,N] Σ dout·out
+	float *dq;        // sums of dq as attention_keys.cuh has them; absent in the deterministic kernels
 };
 
 // document is a run of rows, with the row at which a block's tile begins; length is 0 where there is nothing to do.

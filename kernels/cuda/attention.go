@@ -10,7 +10,7 @@ import (
 
 func init() {
 	registerOp("attention", "sm80")
-	registerOp("attention_backward", "sm80")
+	registerVariants("attention_backward", variantInfo{"sm80", "sm80"}, variantInfo{"atomic", "atomic"})
 }
 
 // maxHeadDim bounds head_dim: a plain kernel keeps four rows of it a warp in shared memory.
@@ -30,6 +30,7 @@ type attentionArgs struct {
 type attentionBackwardArgs struct {
 	f                 attentionArgs
 	dqkv, dout, delta uintptr
+	dq                uintptr // of variant "atomic"
 }
 
 // attentionTiles is a kernel of attention.cu or attention_backward.cu for head dimensions up to some bound: its names without and
@@ -43,22 +44,25 @@ type attentionTiles struct {
 func named(name string) [2]string { return [2]string{name + "_bf16", name + "_dropout_bf16"} }
 
 // attentionTable has the tiles for head dimensions up to 64, 128 and 256. Shared memory in rows of D bf16: the block's own, and
-// two stages of two operands; and the statistics of two stages of queries.
-var attentionTable = [3]struct{ forward, queries, keys attentionTiles }{
+// two stages of two operands; and the statistics of two stages of queries. The atomic kernels have a tile of ds beside that.
+var attentionTable = [3]struct{ forward, queries, keys, atomic attentionTiles }{
 	{
 		attentionTiles{named("attention_d64"), 128, 128, 1, (128 + 4*64) * 64 * 2},
 		attentionTiles{named("attention_backward_queries_d64"), 128, 128, 1, (2*128 + 4*32) * 64 * 2},
 		attentionTiles{named("attention_backward_keys_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4},
+		attentionTiles{named("attention_backward_atomic_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4 + 16 + 128*32*2},
 	},
 	{
 		attentionTiles{named("attention_d128"), 128, 128, 1, (128 + 4*32) * 128 * 2},
 		attentionTiles{named("attention_backward_queries_d128"), 128, 128, 1, (2*128 + 4*32) * 128 * 2},
 		attentionTiles{named("attention_backward_keys_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4},
+		attentionTiles{named("attention_backward_atomic_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4 + 16 + 128*64*2},
 	},
 	{
 		attentionTiles{named("attention_d256"), 64, 128, 1, (64 + 4*32) * 256 * 2},
 		attentionTiles{named("attention_backward_queries_d256"), 64, 128, 1, (2*64 + 4*32) * 256 * 2},
 		attentionTiles{named("attention_backward_keys_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4},
+		attentionTiles{named("attention_backward_atomic_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4 + 16 + 64*32*2},
 	},
 }
 
@@ -156,6 +160,10 @@ func (b *Backend) AttentionBackward(a kernels.AttentionBackwardArgs) {
 	launch(b, op, "attention_backward_delta"+suffix(a.QKV), dims{int(ceilDiv(f.rows*a.Heads, 32)), 1, 1}, 256, 0, &args)
 	if i, ok := tiled(a.QKV.Dim(2), a.QKV, a.DOut); ok {
 		t := &attentionTable[i]
+		if b.pick(op) == "atomic" {
+			b.attentionBackwardAtomic(&args, &t.atomic)
+			return
+		}
 		kernel, grid := t.keys.fit(f, f.kvHeads)
 		launch(b, op, kernel, grid, t.keys.threads, t.keys.shared, &args)
 		kernel, grid = t.queries.fit(f, f.heads)
@@ -166,7 +174,31 @@ func (b *Backend) AttentionBackward(a kernels.AttentionBackwardArgs) {
 	launch(b, op, "attention_backward_plain_queries"+suffix(a.QKV), plainGrid(f, f.heads), 32*plainWarps, plainShared(f), &args)
 }
 
-// AttentionBackwardPlan is delta, one number for every row and head.
+// dqTile is the rows of a piece of dq in Work (attention_keys.cuh).
+const dqTile = 16
+
+func (f *attentionArgs) dqBlocks() int64 { return f.rows/dqTile + int64(f.docs) }
+
+// attentionBackwardAtomic computes the gradients in one pass, dq by atomics in f32, once delta is there.
+func (b *Backend) attentionBackwardAtomic(args *attentionBackwardArgs, t *attentionTiles) {
+	const op = "attention_backward"
+	f := &args.f
+	args.dq = args.delta + uintptr(f.rows*int64(f.heads)*kernels.F32.Size())
+	dq := kernels.ShapeOf(kernels.F32, int64(f.heads), f.dqBlocks(), dqTile, int64(f.dim))
+	dq.Addr = args.dq
+	b.zero(op, dq)
+	kernel, grid := t.fit(f, f.kvHeads)
+	launch(b, op, kernel, grid, t.threads, t.shared, args)
+	f.tiles = int32(f.dqBlocks())
+	launch(b, op, "attention_backward_dq_bf16", dims{int(f.tiles) * int(f.heads), 1, 1}, 128, 0, args)
+}
+
+// AttentionBackwardPlan is delta, one number for every row and head; and for the atomic kernels dq, in f32.
 func (b *Backend) AttentionBackwardPlan(a kernels.AttentionBackwardArgs) int64 {
-	return a.QKV.Dim(0) * a.Heads * kernels.F32.Size()
+	f := attentionArgs{rows: a.QKV.Dim(0), docs: int32(a.CuLens.Dim(0) - 1)}
+	numbers := f.rows * a.Heads
+	if _, ok := tiled(a.QKV.Dim(2), a.QKV, a.DOut); ok && b.pick("attention_backward") == "atomic" {
+		numbers += a.Heads * f.dqBlocks() * dqTile * a.QKV.Dim(2)
+	}
+	return numbers * kernels.F32.Size()
 }

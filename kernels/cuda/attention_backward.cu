@@ -8,7 +8,7 @@
 //	         dv += p·dout and dk += ds·q as they stand in registers, and nothing goes through shared memory between two products.
 //	queries  a block is 128 (64) queries of one head, walking through the tiles of keys: dq += ds·k.
 //
-// That is seven products for the forward's two, where one kernel with atomics for dq takes five. Probabilities come back from the
+// That is seven products for the forward's two, where one kernel with atomics for dq takes five (attention_backward_atomic.cu). Probabilities come back from the
 // scores and the saved log-sum-exp. Masked pairs are skipped by tile, and set to 0 in tiles at an edge of the mask; where such a tile
 // holds a NaN or an infinity, products go column by column (add_allowed).
 //
@@ -28,7 +28,7 @@
 // No spills. What keeps it so: one ldmatrix address for all products (lane_place), 64 columns of a score (32 with dropout) in flight,
 // the mark of a dropped probability in its sign, a walking pointer in load_tile. Tried and dropped, by registers and spills only: all
 // columns of a score in flight, the dropout of a pair in a mask of bits until dp is there.
-#include "attention.cuh"
+#include "attention_keys.cuh"
 
 // delta is Σ dout·out of every row and head: eight lanes each, 8 elements a step.
 template <class T> DEVICE void attention_delta(const attention_backward_args &a) {
@@ -42,96 +42,6 @@ template <class T> DEVICE void attention_delta(const attention_backward_args &a)
 		for (i64 i = c; i < dim && i < c + 8; i++) sum += f32_of(x[i]) * f32_of(y[i]);
 	for (int lanes = 1; lanes < 8; lanes *= 2) sum += shuffle_xor(sum, lanes);
 	if (real && threadIdx.x % 8 == 0) a.delta[at % a.f.heads * a.f.rows + at / a.f.heads] = sum;
-}
-
-// Rows of a block: WARPS warps of 16·MB keys each, against tiles of 8·NB queries of every head of the group. Of a key's D columns
-// of dk and dv a block sums DA.
-template <int D, int DA, int MB, int NB, int WARPS, bool DROP> DEVICE void attention_backward_keys(const attention_backward_args &b) {
-	constexpr int THREADS = 32 * WARPS, ROWS = 16 * MB * WARPS, QUERIES = 8 * NB, PARTS = D / DA, STAGE = 2 * QUERIES * D;
-	constexpr int AHEAD = DROP ? 2 : 4; // with 4 some spill
-	const attention_args &a = b.f;
-	const int part = blockIdx.x % PARTS, g = blockIdx.x / PARTS % a.kv_heads, group = a.heads / a.kv_heads;
-	const document doc = find_document<ROWS>(a, blockIdx.x / PARTS / a.kv_heads);
-	if (doc.length == 0 || part * DA >= a.dim) return;
-	bf16 *keys = (bf16 *)dynamic_shared(), *values = keys + ROWS * D, *stages = values + ROWS * D;
-	float *lse = (float *)(stages + 2 * STAGE); // [2][2][QUERIES] log-sum-exp to base 2, and delta
-	const i64 stride = (i64)(a.heads + 2 * a.kv_heads) * a.dim, out_stride = (i64)a.heads * a.dim;
-	const bf16 *rows = (const bf16 *)a.qkv + doc.start * stride;
-	const i64 k = (i64)(a.heads + g) * a.dim, v = k + (i64)a.kv_heads * a.dim;
-	const bf16 *dout = (const bf16 *)b.dout + doc.start * out_stride;
-	const i64 last = (i64)doc.first + ROWS - 1 + a.window; // the first query that sees no key of the block
-	const int end = last < doc.length ? (int)last : doc.length;
-
-	// begin starts the copy of a tile of queries; their statistics go through a register of their threads.
-	const auto begin = [&](int stage, int head, int q0) {
-		bf16 *to = stages + stage * STAGE;
-		load_tile<QUERIES, D, THREADS>(to, rows + (i64)head * a.dim, stride, q0, doc.length, a.dim);
-		load_tile<QUERIES, D, THREADS>(to + QUERIES * D, dout + (i64)head * a.dim, out_stride, q0, doc.length, a.dim);
-		cp_commit();
-	};
-	const auto statistic = [&](int head, int q0) {
-		const int query = q0 + threadIdx.x % QUERIES;
-		const i64 at = head * a.rows + doc.start + query;
-		if (threadIdx.x < QUERIES) return query < doc.length ? a.lse[at] * LOG2_E : PLUS_INFINITY; // past the end: p = 0
-		return threadIdx.x < 2 * QUERIES && query < doc.length ? b.delta[at] : 0.0f;
-	};
-	load_tile<ROWS, D, THREADS>(keys, rows + k, stride, doc.first, doc.length, a.dim);
-	load_tile<ROWS, D, THREADS>(values, rows + v, stride, doc.first, doc.length, a.dim);
-	int head = g * group, q0 = doc.first;
-	begin(0, head, q0);
-	float next = statistic(head, q0);
-
-	const int lane = threadIdx.x % WARP, t = lane % 4, row0 = threadIdx.x / WARP * 16 * MB;
-	const float scale = a.scale * LOG2_E;
-	float dk[MB][DA / 8][4] = {}, dv[MB][DA / 8][4] = {};
-	for (int stage = 0; head < (g + 1) * group; stage ^= 1) {
-		float *stats = lse + stage * 2 * QUERIES;
-		if (threadIdx.x < 2 * QUERIES) stats[threadIdx.x] = next;
-		cp_wait<0>();
-		__syncthreads(); // this stage is there, and the other one is read
-		const int now_head = head, now = q0;
-		q0 += QUERIES;
-		if (q0 >= end) q0 = doc.first, head++;
-		if (head < (g + 1) * group) {
-			begin(stage ^ 1, head, q0);
-			next = statistic(head, q0);
-		}
-		const bf16 *queries = stages + stage * STAGE, *gradients = queries + QUERIES * D;
-		const mask may = {doc.first + row0 - now, 0, a.window - 1};
-		if (!allows_any(may, 16 * MB, QUERIES)) continue;
-		const bool whole = allows_all(may, 16 * MB, QUERIES);
-		float p[MB][NB][4];
-		scores<D, MB, NB, AHEAD>(p, keys, row0, queries);
-		UNROLL for (int m = 0; m < MB; m++)
-			UNROLL for (int n = 0; n < NB; n++)
-				UNROLL for (int e = 0; e < 4; e++) p[m][n][e] = exp2_fast(fma_rn(p[m][n][e], scale, -stats[8 * n + 2 * t + e % 2]));
-		if (!whole) fill_masked(p, may, 0);
-		if (DROP) {
-			kept_bits<MB> bits;
-			kept_by_key<MB, NB>(bits, open_dropout(a, now_head, doc.index), now, doc.first + row0);
-			mark_dropped(p, bits);
-		}
-		weights<MB, NB> w;
-		pack_weights<DROP>(w, p);
-		add_weighted<D, DA, MB, NB>(dv, w, gradients, part * DA / 8, may, whole);
-		float ds[MB][NB][4];
-		scores<D, MB, NB, AHEAD>(ds, values, row0, gradients);
-		UNROLL for (int m = 0; m < MB; m++)
-			UNROLL for (int n = 0; n < NB; n++)
-				UNROLL for (int e = 0; e < 4; e++) {
-					float dp = ds[m][n][e];
-					if (DROP) dp = is_dropped(p[m][n][e]) ? 0 : dp * a.keep;
-					ds[m][n][e] = f32_bits(bits_f32(p[m][n][e]) & 0x7fffffffu) * (dp - stats[QUERIES + 8 * n + 2 * t + e % 2]);
-				}
-		if (!whole) fill_masked(ds, may, 0);
-		pack_weights<false>(w, ds);
-		add_weighted<D, DA, MB, NB>(dk, w, queries, part * DA / 8, may, whole);
-	}
-	bf16 *to = (bf16 *)b.dqkv + doc.start * stride + part * DA;
-	float of_k[MB][2], of_v[MB][2];
-	UNROLL for (int i = 0; i < 2 * MB; i++) of_k[i / 2][i % 2] = a.scale, of_v[i / 2][i % 2] = a.keep;
-	store_rows<DA>(to + k, stride, doc.first + row0, doc.length, a.dim - part * DA, dk, of_k);
-	store_rows<DA>(to + v, stride, doc.first + row0, doc.length, a.dim - part * DA, dv, of_v);
 }
 
 // Rows of a block: 4 warps of 16·MB queries each, against tiles of 8·NB keys.
@@ -198,19 +108,34 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention_backward_queri
 	store_rows<D>((bf16 *)b.dqkv + doc.start * stride + column, stride, q0, doc.length, a.dim, dq, f);
 }
 
+#if PART(1)
 KERNEL(attention_backward_delta_bf16, attention_backward_args, 256, 4) { attention_delta<bf16>(a); }
 KERNEL(attention_backward_delta_f32, attention_backward_args, 256, 4) { attention_delta<float>(a); }
+KERNEL(attention_backward_keys_d64_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, false, false>(a); }
+KERNEL(attention_backward_keys_d64_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, true, false>(a); }
+#endif
 
-KERNEL(attention_backward_keys_d64_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, false>(a); }
-KERNEL(attention_backward_keys_d64_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_keys<64, 64, 2, 4, 4, true>(a); }
-KERNEL(attention_backward_keys_d128_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, false>(a); }
-KERNEL(attention_backward_keys_d128_dropout_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, true>(a); }
-KERNEL(attention_backward_keys_d256_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, false>(a); }
-KERNEL(attention_backward_keys_d256_dropout_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, true>(a); }
+#if PART(2)
+KERNEL(attention_backward_keys_d128_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, false, false>(a); }
+KERNEL(attention_backward_keys_d128_dropout_bf16, attention_backward_args, 256, 1) { attention_backward_keys<128, 128, 1, 8, 8, true, false>(a); }
+#endif
 
+#if PART(3)
+KERNEL(attention_backward_keys_d256_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, false, false>(a); }
+KERNEL(attention_backward_keys_d256_dropout_bf16, attention_backward_args, 128, 1) { attention_backward_keys<256, 128, 1, 4, 4, true, false>(a); }
+#endif
+
+#if PART(4)
 KERNEL(attention_backward_queries_d64_bf16, attention_backward_args, 128, 2) { attention_backward_queries<64, 2, 4, false>(a); }
 KERNEL(attention_backward_queries_d64_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_queries<64, 2, 4, true>(a); }
+#endif
+
+#if PART(5)
 KERNEL(attention_backward_queries_d128_bf16, attention_backward_args, 128, 2) { attention_backward_queries<128, 2, 4, false>(a); }
 KERNEL(attention_backward_queries_d128_dropout_bf16, attention_backward_args, 128, 2) { attention_backward_queries<128, 2, 4, true>(a); }
+#endif
+
+#if PART(6)
 KERNEL(attention_backward_queries_d256_bf16, attention_backward_args, 128, 1) { attention_backward_queries<256, 1, 4, false>(a); }
 KERNEL(attention_backward_queries_d256_dropout_bf16, attention_backward_args, 128, 1) { attention_backward_queries<256, 1, 4, true>(a); }
+#endif

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ var sources embed.FS
 // compiler likes; where a contract names the rounding, the source does too.
 var options = []string{"--std=c++17"}
 
-// image is a compiled source.
+// image is a compiled unit.
 type image struct {
 	source string
 	cubin  []byte
@@ -58,7 +59,7 @@ func openCompiler(driver int) (*compiler, error) {
 	return &compiler{nvrtc: n, cache: filepath.Join(cache, "primer", "cuda")}, nil
 }
 
-// images returns every source compiled for arch. Sources that have to be compiled are so side by side.
+// images returns every unit compiled for arch. Units that have to be compiled are so side by side.
 func (c *compiler) images(arch string) ([]image, error) {
 	units, headers, err := readSources(sources)
 	if err != nil {
@@ -71,7 +72,7 @@ func (c *compiler) images(arch string) ([]image, error) {
 		wait.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			images[i].source = u.name
+			images[i].source = u.String()
 			images[i].cubin, problems[i] = c.image(u, headers, arch)
 		})
 	}
@@ -79,8 +80,44 @@ func (c *compiler) images(arch string) ([]image, error) {
 	return images, errors.Join(problems...)
 }
 
-// unit is a .cu file.
-type unit struct{ name, text string }
+// unit is a .cu file, or one of the parts that it says it is made of: what stands between #if PART(n) and #endif belongs to part n
+// alone. A large source is in parts so that several processors compile it at the first start.
+type unit struct {
+	name, text string
+	part       string // "" where the source has none
+}
+
+func (u unit) String() string {
+	if u.part == "" {
+		return u.name
+	}
+	return u.name + " part " + u.part
+}
+
+// options are what this unit is compiled with.
+func (u unit) options(arch string, more ...string) []string {
+	out := append([]string{"--gpu-architecture=" + arch}, options...)
+	if u.part != "" {
+		out = append(out, "--define-macro=PRIMER_PART="+u.part)
+	}
+	return append(out, more...)
+}
+
+var partLine = regexp.MustCompile(`(?m)^#if PART\((\d+)\)$`)
+
+// parts are the units of a source.
+func parts(name, text string) (units []unit) {
+	for _, found := range partLine.FindAllStringSubmatch(text, -1) {
+		u := unit{name, text, found[1]}
+		if !slices.Contains(units, u) {
+			units = append(units, u)
+		}
+	}
+	if units == nil {
+		return []unit{{name: name, text: text}}
+	}
+	return units
+}
 
 func readSources(from fs.FS) (units []unit, headers map[string]string, err error) {
 	headers = map[string]string{}
@@ -96,7 +133,7 @@ func readSources(from fs.FS) (units []unit, headers map[string]string, err error
 		if strings.HasSuffix(name, ".cuh") {
 			headers[name] = string(text)
 		} else {
-			units = append(units, unit{name, string(text)})
+			units = append(units, parts(name, string(text))...)
 		}
 	}
 	return units, headers, nil
@@ -104,7 +141,7 @@ func readSources(from fs.FS) (units []unit, headers map[string]string, err error
 
 // image takes a source from the cache, or compiles it and puts it there.
 func (c *compiler) image(u unit, headers map[string]string, arch string) ([]byte, error) {
-	all := append([]string{"--gpu-architecture=" + arch}, options...)
+	all := u.options(arch)
 	path := filepath.Join(c.cache, c.key(u, headers, all)+".cubin")
 	if entry, err := os.ReadFile(path); err == nil {
 		if cubin, ok := unseal(entry); ok {
@@ -118,10 +155,10 @@ func (c *compiler) image(u unit, headers map[string]string, arch string) ([]byte
 		return nil, err
 	}
 	if c.strict && said != "" {
-		return nil, fmt.Errorf("%w: NVRTC %s warns of %s: %s", kernels.ErrDevice, c.nvrtc.version, u.name, said)
+		return nil, fmt.Errorf("%w: NVRTC %s warns of %v: %s", kernels.ErrDevice, c.nvrtc.version, u, said)
 	}
 	if len(cubin) == 0 {
-		return nil, fmt.Errorf("%w: NVRTC %s made nothing of %s for %s", kernels.ErrDevice, c.nvrtc.version, u.name, arch)
+		return nil, fmt.Errorf("%w: NVRTC %s made nothing of %v for %s", kernels.ErrDevice, c.nvrtc.version, u, arch)
 	}
 	err = durable.WriteFile(durable.OS, path, func(w io.Writer) error {
 		_, err := w.Write(seal(cubin))

@@ -38,7 +38,7 @@ func smallUnit(t *testing.T) (unit, map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return unit{"small.cu", small}, headers
+	return unit{name: "small.cu", text: small}, headers
 }
 
 // The first time a source is compiled, later it is read; an entry that is not what was written is made anew.
@@ -78,13 +78,13 @@ func TestCompiledKernelsAreKept(t *testing.T) {
 
 // Whatever decides the code is in the key.
 func TestKeyOfCompiledKernels(t *testing.T) {
-	u, headers := unit{"a.cu", "text"}, map[string]string{"h.cuh": "1"}
+	u, headers := unit{name: "a.cu", text: "text"}, map[string]string{"h.cuh": "1"}
 	of := func(version string, u unit, headers map[string]string, options ...string) string {
 		return (&compiler{nvrtc: &nvrtc{version: version}}).key(u, headers, options)
 	}
 	seen := map[string]bool{of("12.4", u, headers, "-a"): true}
 	for name, key := range map[string]string{
-		"version": of("12.5", u, headers, "-a"), "source": of("12.4", unit{"a.cu", "other"}, headers, "-a"),
+		"version": of("12.5", u, headers, "-a"), "source": of("12.4", unit{name: "a.cu", text: "other"}, headers, "-a"),
 		"header": of("12.4", u, map[string]string{"h.cuh": "2"}, "-a"), "options": of("12.4", u, headers, "-b"),
 	} {
 		if seen[key] {
@@ -102,9 +102,35 @@ func TestCompilerErrors(t *testing.T) {
 		"wrong":   `#include "prims.cuh"` + "\nint f(){ return undeclared_name; }\n",
 		"warning": `#include "prims.cuh"` + "\nDEVICE int undeclared_name() { int unused_variable; return 1; }\n",
 	} {
-		_, err := c.image(unit{name + ".cu", text}, headers, "sm_80")
+		_, err := c.image(unit{name: name + ".cu", text: text}, headers, "sm_80")
 		if !errors.Is(err, kernels.ErrDevice) || !strings.Contains(err.Error(), name+".cu") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A source is one unit, or one for each part that it names, and a kernel is in the code of its part alone.
+func TestPartsOfASource(t *testing.T) {
+	c := cached(t)
+	_, headers := smallUnit(t)
+	text := small + "#if PART(1)\nKERNEL(first, small_args, 32, 1) { a.x[0] = 1; }\n#endif\n\n#if PART(2)\nKERNEL(second, small_args, 32, 1) { a.x[0] = 2; }\n#endif\n" +
+		"#if PART(1)\nKERNEL(third, small_args, 32, 1) { a.x[0] = 3; }\n#endif\n"
+	if whole := parts("small.cu", small); len(whole) != 1 || whole[0].part != "" {
+		t.Errorf("a source without parts is %v", whole)
+	}
+	units := parts("parted.cu", text)
+	if len(units) != 2 {
+		t.Fatalf("units %v", units)
+	}
+	for i, u := range units {
+		cubin, err := c.image(u, headers, "sm_80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, in := range map[string]bool{"first": i == 0, "second": i == 1, "third": i == 0} {
+			if strings.Contains(string(cubin), ".text."+name+"\x00") != in {
+				t.Errorf("%v has %s: %v, want %v", u, name, !in, in)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 // Included before every .cu: the headers that it includes are then defined once more, in its namespace (no guard here). Only
 // prims.cuh is there once for all.
 #undef PRIMER_ATTENTION
+#undef PRIMER_ATTENTION_KEYS
 #undef PRIMER_ELEMENTS
 #undef PRIMER_LOGSUM
 #undef PRIMER_PACKETS

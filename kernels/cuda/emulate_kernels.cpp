@@ -44,6 +44,12 @@ PRIMS
 }
 
 #include "emulate_again.h"
+namespace attention_backward_atomic_cu {
+PRIMS
+#include "attention_backward_atomic.cu"
+}
+
+#include "emulate_again.h"
 namespace attention_plain_cu {
 PRIMS
 #include "attention_plain.cu"

@@ -72,14 +72,13 @@ func instructions(t *testing.T, cubin []byte, opcode uint64) map[string]int {
 // machines compiles a source and reads what ptxas says of its kernels.
 func machines(t *testing.T, c *compiler, u unit, headers map[string]string, arch string) map[string]machine {
 	t.Helper()
-	all := append([]string{"--gpu-architecture=" + arch, "--ptxas-options=-v"}, options...)
-	cubin, said, err := c.nvrtc.compile(u.name, u.text, headers, all)
+	cubin, said, err := c.nvrtc.compile(u.name, u.text, headers, u.options(arch, "--ptxas-options=-v"))
 	if err != nil {
 		t.Error(err)
 		return nil
 	}
 	if strings.Contains(said, "warning") {
-		t.Errorf("%s, %s: %s", u.name, arch, said)
+		t.Errorf("%v, %s: %s", u, arch, said)
 	}
 	hmma, ldsm, ldgsts := instructions(t, cubin, opcodeHMMA), instructions(t, cubin, opcodeLDSM), instructions(t, cubin, opcodeLDGSTS)
 	out := map[string]machine{}
@@ -175,7 +174,7 @@ func TestOpcodes(t *testing.T) {
 	c := cached(t)
 	_, headers := smallUnit(t)
 	for _, arch := range []string{"sm_80", "sm_90a"} {
-		cubin, err := c.image(unit{"opcodes.cu", opcodeSource}, headers, arch)
+		cubin, err := c.image(unit{name: "opcodes.cu", text: opcodeSource}, headers, arch)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -190,17 +190,30 @@ template <class T> DEVICE void paged_join(const paged_attention_args &a) {
 	for (int i = 0; i < 4 && column + i < a.dim; i++) store_as((T *)a.out, out + i, mul_rn(sum[i], r));
 }
 
+#if PART(1)
 KERNEL(paged_write_f32, paged_write_args, 128, 8) { paged_write<float>(a); }
 KERNEL(paged_write_bf16, paged_write_args, 128, 8) { paged_write<bf16>(a); }
 KERNEL(paged_rows_f32, paged_attention_args, 128, 4) { paged_rows<float>(a); }
-KERNEL(paged_rows_bf16, paged_attention_args, 128, 4) { paged_rows<bf16>(a); }
 KERNEL(paged_join_f32, paged_attention_args, 128, 8) { paged_join<float>(a); }
 KERNEL(paged_join_bf16, paged_attention_args, 128, 8) { paged_join<bf16>(a); }
+#endif
+
+#if PART(2)
+KERNEL(paged_rows_bf16, paged_attention_args, 128, 4) { paged_rows<bf16>(a); }
+#endif
 
 // D, keys of a tile, stages; paged.go has the same numbers for the shared memory.
+#if PART(3)
 KERNEL(paged_narrow64_bf16, paged_attention_args, 128, 4) { paged_narrow<paged_block<64, 64, 3, false>>(a); }
 KERNEL(paged_narrow128_bf16, paged_attention_args, 128, 4) { paged_narrow<paged_block<128, 32, 3, false>>(a); }
 KERNEL(paged_narrow256_bf16, paged_attention_args, 128, 2) { paged_narrow<paged_block<256, 32, 2, false>>(a); }
+#endif
+
+#if PART(4)
 KERNEL(paged_wide64_bf16, paged_attention_args, 128, 3) { paged_wide<paged_block<64, 64, 2, true>>(a); }
 KERNEL(paged_wide128_bf16, paged_attention_args, 128, 2) { paged_wide<paged_block<128, 32, 2, true>>(a); }
+#endif
+
+#if PART(5)
 KERNEL(paged_wide256_bf16, paged_attention_args, 128, 1) { paged_wide<paged_block<256, 32, 2, true>>(a); }
+#endif

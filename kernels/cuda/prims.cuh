@@ -27,6 +27,13 @@ struct failure {
 	i64 row, value;
 };
 
+// What stands within #if PART(n) is compiled in part n of its source only; the emulator takes all.
+#ifdef PRIMER_PART
+#define PART(n) (PRIMER_PART == (n))
+#else
+#define PART(n) 1
+#endif
+
 #define WARP 32
 #define FULL_MASK 0xffffffffu
 

@@ -102,14 +102,18 @@ template <int TYPE> DEVICE void norm_rows(const rmsnorm_args &a, float *scratch)
 	for (i64 i = rest; i < a.dim; i += step)
 		norm_scale<TYPE>(a, row, i, fetch(s, TYPE, row * a.dim + i, pack_length(i, a.dim), a.aligned), r);
 }
+#if PART(1)
 KERNEL(rmsnorm_f32, rmsnorm_args, NORM_THREADS, 2) {
 	__shared__ float scratch[NORM_THREADS / WARP];
 	norm_rows<ELEMENT_F32>(a, scratch);
 }
+#endif
+#if PART(2)
 KERNEL(rmsnorm_bf16, rmsnorm_args, NORM_THREADS, 2) {
 	__shared__ float scratch[NORM_THREADS / WARP];
 	norm_rows<ELEMENT_BF16>(a, scratch);
 }
+#endif
 
 struct rmsnorm_backward_args {
 	failure *failures;
@@ -229,19 +233,25 @@ template <int TYPE> DEVICE void norm_back_rows(const rmsnorm_backward_args &a, f
 		norm_back_row<TYPE>(a, row + threadIdx.x / a.row_threads, dw, mine, scratch);
 	norm_partial(a, dw, mine, scratch);
 }
+#if PART(1)
 KERNEL(rmsnorm_backward_f32, rmsnorm_backward_args, NORM_THREADS, 1) {
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<ELEMENT_F32>(a, scratch);
 }
+#endif
+#if PART(2)
 KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, 768, 1) { // 768 only bounds the registers: three blocks of 256
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<ELEMENT_BF16>(a, scratch);
 }
+#endif
+#if PART(3)
 // rmsnorm_backward_mixed is for all else: types that differ, odd sizes and addresses.
 KERNEL(rmsnorm_backward_mixed, rmsnorm_backward_args, NORM_THREADS, 1) {
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<0>(a, scratch);
 }
+#endif
 
 struct rmsnorm_weight_args {
 	failure *failures;
@@ -251,6 +261,7 @@ struct rmsnorm_weight_args {
 	int blocks, accumulate;
 };
 
+#if PART(1)
 // Adds the partial sums: a lane a column; warp w takes blocks w, w+16 and so on, and the warps are added in order.
 KERNEL(rmsnorm_backward_weight, rmsnorm_weight_args, NORM_THREADS, 2) {
 	__shared__ float sums[NORM_THREADS / WARP][WARP];
@@ -269,3 +280,4 @@ KERNEL(rmsnorm_backward_weight, rmsnorm_weight_args, NORM_THREADS, 2) {
 	for (int w = 0; w < warps; w++) all += sums[w][lane];
 	a.dw[column] = all;
 }
+#endif

@@ -38,6 +38,19 @@ std::vector<std::string> named_kernels(const std::string &text) {
 	return names;
 }
 
+// The text without what belongs to other parts of the source than the one asked for; "": all of it is.
+std::string of_part(const std::string &text, const std::string &part) {
+	std::string kept;
+	size_t at = 0;
+	const std::regex begin("(?:^|\n)#if PART\\((\\d+)\\)");
+	for (std::sregex_iterator i(text.begin(), text.end(), begin), end; i != end; ++i) {
+		if (part.empty() || (*i)[1] == part) continue;
+		const size_t close = text.find("\n#endif", i->position());
+		kept += text.substr(at, i->position() - at), at = close;
+	}
+	return kept + text.substr(at);
+}
+
 // The version is one that NVRTC never had: what it "compiles" must not be taken for a cubin of NVRTC's.
 int version(int *major, int *minor) {
 	*major = 0, *minor = 1;
@@ -56,7 +69,11 @@ int compile(void *handle, int n, const char *const *options) {
 	program *p = of(handle);
 	if (!p) return INVALID_PROGRAM;
 	bool arch = false;
-	for (int i = 0; i < n; i++) arch = arch || strncmp(options[i], "--gpu-architecture=sm_", 22) == 0;
+	std::string part;
+	for (int i = 0; i < n; i++) {
+		arch = arch || strncmp(options[i], "--gpu-architecture=sm_", 22) == 0;
+		if (strncmp(options[i], "--define-macro=PRIMER_PART=", 27) == 0) part = options[i] + 27;
+	}
 	if (!arch) {
 		p->log = "no --gpu-architecture=sm_…";
 		return INVALID_OPTION;
@@ -65,16 +82,18 @@ int compile(void *handle, int n, const char *const *options) {
 	const std::regex include("#include \"([^\"]*)\"");
 	for (std::sregex_iterator i(text.begin(), text.end(), include), end; i != end; ++i)
 		if (!p->headers.count((*i)[1])) p->log += "no header " + (*i)[1].str() + "\n";
-	for (const std::string &name : named_kernels(text)) {
+	const std::vector<std::string> named = named_kernels(text), mine = named_kernels(of_part(text, part));
+	const std::set<std::string> all(named.begin(), named.end()), here(mine.begin(), mine.end());
+	for (const std::string &name : named) {
 		const emulated::kernel *k = emulated::find(name);
 		if (!k || base(k->file) != p->name) p->log += "kernel " + name + " of " + p->name + " is not in the emulator\n";
 	}
 	p->image = image_magic;
 	size_t kernels = 0;
 	for (const emulated::kernel *k = emulated::all(); k; k = k->next)
-		if (base(k->file) == p->name) p->image += std::string(k->name) + "\n", kernels++;
+		if (base(k->file) == p->name && (here.count(k->name) || !all.count(k->name))) p->image += std::string(k->name) + "\n", kernels++;
 	p->image += "end";
-	if (kernels == 0) p->log += "no kernel of " + p->name + " is in the emulator\n";
+	if (kernels == 0) p->log += "no kernel of " + p->name + " is in the emulator\n"; // or none of its part
 	return p->log.empty() ? DONE : COMPILATION;
 }
 int get_size(const std::string &text, size_t *size, bool ended) {
