@@ -114,22 +114,23 @@ func (p *products) forget() error {
 	return errors.Join(problems...)
 }
 
-// plan returns what is kept for a shape, made the first time.
-func (p *products) plan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
+// plan returns what is kept for a shape, made the first time: afterwards the library's heuristic is not asked again.
+func (p *products) plan(b *Backend, s C.blas_shape, bias uintptr) (*C.blas_plan, error) {
 	if plan := p.plans[s]; plan != nil {
 		return plan, nil
 	}
-	return p.newPlan(b, s)
+	return p.newPlan(b, s, bias)
 }
 
-func (p *products) newPlan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
+func (p *products) newPlan(b *Backend, s C.blas_shape, bias uintptr) (*C.blas_plan, error) {
 	if len(p.plans) >= maxPlans {
 		if err := p.forget(); err != nil { // products under way hold nothing of it
 			return nil, err
 		}
 	}
 	plan := new(C.blas_plan)
-	if err := p.blas.error(C.blas_plan_make(&p.blas[0], b.queue(), p.handle, &s, productWorkspace, plan)); err != nil {
+	r := C.blas_plan_make(&p.blas[0], b.queue(), p.handle, &s, productWorkspace, C.uintptr_t(bias), plan)
+	if err := p.blas.error(r); err != nil && (s.bias == 0 || r != C.BLAS_NOT_SUPPORTED) {
 		return nil, fmt.Errorf("no algorithm for %d×%d×%d: %w", s.m, s.n, s.k, err)
 	}
 	p.plans[s] = plan
@@ -137,27 +138,50 @@ func (p *products) newPlan(b *Backend, s C.blas_shape) (*C.blas_plan, error) {
 }
 
 // gemm issues C = A·B, or C += A·B.
+//
+// Unlike our kernels a product does not look whether an op before it failed on the device. What it then makes of stale operands is
+// never seen: kernels that follow write nothing, AdamW and sampling among them, and Sync fails before anything is read.
 func (b *Backend) gemm(op string, s C.blas_shape, a, bAddr, c uintptr, accumulate bool) {
+	b.product(op, s, a, bAddr, c, 0, accumulate)
+}
+
+// gemmBias issues C = A·B with bias, f32 as C is, added to every column. False: nothing is issued, cuBLASLt has no algorithm that does
+// both at these shapes and alignments.
+func (b *Backend) gemmBias(op string, s C.blas_shape, a, bAddr, c, bias uintptr) bool {
+	s.bias = 1
+	return b.product(op, s, a, bAddr, c, bias, false)
+}
+
+// product is both; true unless it is one with a bias that there is no algorithm for.
+func (b *Backend) product(op string, s C.blas_shape, a, bAddr, c, bias uintptr, accumulate bool) bool {
 	s.align_a, s.align_b, s.align_c = alignment(a), alignment(bAddr), alignment(c)
+	s.align_d = s.align_c
+	if bias != 0 {
+		s.align_d = min(s.align_c, alignment(bias))
+	}
 	b.issue.Lock()
 	defer b.issue.Unlock()
 	if b.sticky != nil {
-		return
+		return true
 	}
 	p := &b.products
-	plan, err := p.plan(b, s)
+	plan, err := p.plan(b, s, bias)
 	if err != nil {
 		b.stick(op, err)
-		return
+		return true
+	}
+	if plan.desc == nil {
+		return false
 	}
 	beta := C.float(0)
 	if accumulate {
 		beta = 1
 	}
-	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta, C.uintptr_t(p.workspace))
+	r := C.blas_run(&p.blas[0], b.queue(), p.handle, plan, C.uintptr_t(a), C.uintptr_t(bAddr), C.uintptr_t(c), beta, C.uintptr_t(bias), C.uintptr_t(p.workspace))
 	if r != 0 {
 		b.stick(op, fmt.Errorf("%d×%d×%d: %w", s.m, s.n, s.k, p.blas.error(r)))
 	}
+	return true
 }
 
 // alignment of an address, in bytes, as far as it matters.

@@ -25,16 +25,19 @@ enum blas_function {
 };
 
 #define BLAS_NO_MEMORY 3 // cublasStatus_t
+#define BLAS_NOT_SUPPORTED 15
 
 // C[m,n] = A·B, A [m,k] and B [k,n] after turning; the alignments are those of the addresses in bytes, at most 16. A and B are
-// bf16 or f32, C is bf16 or f32, sums are f32.
+// bf16 or f32, C is bf16 or f32, sums are f32. With bias, an f32 C gets bias[m] added to every column before it is stored; align_d is
+// the smaller alignment of C's and the bias's then.
 typedef struct {
 	int64_t m, n, k, lda, ldb, ldc;
 	int32_t turn_a, turn_b, bf16_in, bf16_out;
-	uint32_t align_a, align_b, align_c, pad;
+	uint32_t align_a, align_b, align_c, align_d;
+	int32_t bias, pad;
 } blas_shape;
 
-// What is kept for a shape: handles of cuBLASLt and the algorithm that it chose.
+// What is kept for a shape: handles of cuBLASLt and the algorithm that it proposed; all zero where it has none with a bias.
 typedef struct {
 	void *desc, *a, *b, *c;
 	uint64_t algorithm[8];
@@ -44,10 +47,10 @@ typedef struct {
 int blas_create(const uintptr_t *f, driver_queue q, uintptr_t *handle);
 int blas_destroy(const uintptr_t *f, driver_queue q, uintptr_t handle);
 const char *blas_status(const uintptr_t *f, int status);
-int blas_plan_make(const uintptr_t *f, driver_queue q, uintptr_t handle, const blas_shape *s, size_t workspace, blas_plan *plan);
+int blas_plan_make(const uintptr_t *f, driver_queue q, uintptr_t handle, const blas_shape *s, size_t workspace, uintptr_t bias, blas_plan *plan);
 int blas_plan_free(const uintptr_t *f, blas_plan *plan);
-// C = A·B + beta·C on the queue.
+// C = A·B + beta·C on the queue, plus the bias where the plan is of a shape with one.
 int blas_run(const uintptr_t *f, driver_queue q, uintptr_t handle, const blas_plan *plan, uintptr_t a, uintptr_t b, uintptr_t c, float beta,
-             uintptr_t workspace);
+             uintptr_t bias, uintptr_t workspace);
 
 #endif

@@ -12,6 +12,9 @@
 //
 // The sigmoid comes from e = 2^(−|x|/ln 2), which never overflows, as 1/(1+e) or e/(1+e): small sigmoids keep their relative
 // accuracy. Its error is below 1e-5 of itself for |x| < 88, where exponents still count (the product with 1/ln 2 is rounded).
+//
+// Considered and left out: the activation in the product's epilogue, which would spare gateup a reading: cuBLASLt has epilogues for
+// relu and gelu of one operand, none for a pair, and backward wants gateup stored all the same.
 #include "elements.cuh"
 
 #define GLU_THREADS 256

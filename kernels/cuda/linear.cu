@@ -1,15 +1,18 @@
 // What products take beside cuBLASLt: operands in another dtype, biases and their gradients.
 //
 //   linear_convert   dst[i] = x[i], rounded to nearest even where dst is shorter: f16, bf16 or f32 → f32, f32 → bf16
-//   linear_bias      y[n,o] = bias[o], f32, before a product that accumulates: the sum then starts at the bias, as the contract says
-//   linear_dbias     dbias[o] (+)= Σ_n dy[n,o], f32, n ascending in one chain
+//   linear_bias      y[n,o] = bias[o], f32, before a product that accumulates, where cuBLASLt has no algorithm that adds the bias
+//   linear_dbias     dbias[o] (+)= Σ_n dy[n,o], f32: parts of at least 256 rows, each in one chain, n ascending; linear_dbias_join adds
+//                    the parts in order
 //
-// Roofline: all three are bound by memory. A bf16 operand of 16,384 × 2,048 to f32 moves 201 MB, 42 µs at 4.8 TB/s. The products
-// of a training step have no such operand: weights and activations are bf16, only the logits' gradient may be f32.
+// Roofline: all are bound by memory. A bf16 operand of 16,384 × 2,048 to f32 moves 201 MB, 42 µs at 4.8 TB/s. The products of a
+// training step have no such operand: weights and activations are bf16, only the logits' gradient may be f32. dbias of 16,384 × 1,024
+// in bf16 reads 34 MB, 7 µs; 512 blocks share it. Not yet measured.
 //
-// Tried: a bias in cuBLASLt's epilogue takes no pass over y, but for a bf16 y it wants a bf16 bias, which is not the contract's.
-// linear_dbias has one thread a column, so a wide layer is needed to fill the GPU (and 16,384 rows take about a millisecond); its
-// chain is the contract's order, and models with biases have them on q, k and v alone.
+// Tried and considered: a bias is added in cuBLASLt's epilogue. To a bf16 y the library adds a bf16 bias only, while the contract's is
+// f32 and added before the one rounding, so such a product goes to f32 in the scratch first and is then rounded: 10 bytes of traffic
+// an element of y instead of 2, on the q, k and v of models that have biases. dbias as one chain a column, the contract's order, took
+// a whole layer's columns to fill the GPU. cuBLASLt's own epilogue for it neither accumulates nor keeps f32 beside a bf16 gradient.
 #include "prims.cuh"
 
 #define TYPE_F32 1 // kernels.DType
@@ -98,24 +101,37 @@ KERNEL(linear_bias, linear_bias_args, 256, 4) {
 struct linear_dbias_args {
 	failure *failures;
 	float *dbias;   // [columns]
+	float *partial; // [parts,columns]; absent with one part
 	const void *dy; // [rows,columns]
-	i64 rows, columns;
+	i64 rows, columns, part_rows;
 	int type, accumulate;
 };
 
-KERNEL(linear_dbias, linear_dbias_args, 128, 4) {
+// blockIdx.y is the part, its rows in one chain.
+KERNEL(linear_dbias, linear_dbias_args, 128, 8) {
 	if (failed_before(a.failures)) return;
 	const i64 o = (i64)blockIdx.x * blockDim.x + threadIdx.x;
 	if (o >= a.columns) return;
-	float sum = a.accumulate ? a.dbias[o] : 0;
-	i64 n = 0;
-	for (; n + 8 <= a.rows; n += 8) { // eight loads under way at a time; the sum stays one chain
+	float sum = a.accumulate && !a.partial ? a.dbias[o] : 0;
+	i64 n = blockIdx.y * a.part_rows;
+	const i64 end = n + a.part_rows < a.rows ? n + a.part_rows : a.rows;
+	for (; n + 8 <= end; n += 8) { // eight loads under way at a time
 		float v[8];
 #pragma unroll
 		for (int j = 0; j < 8; j++) v[j] = linear_load(a.dy, a.type, (n + j) * a.columns + o);
 #pragma unroll
 		for (int j = 0; j < 8; j++) sum = add_rn(sum, v[j]);
 	}
-	for (; n < a.rows; n++) sum = add_rn(sum, linear_load(a.dy, a.type, n * a.columns + o));
+	for (; n < end; n++) sum = add_rn(sum, linear_load(a.dy, a.type, n * a.columns + o));
+	if (a.partial) a.partial[blockIdx.y * a.columns + o] = sum;
+	else a.dbias[o] = sum;
+}
+
+KERNEL(linear_dbias_join, linear_dbias_args, 128, 8) {
+	if (failed_before(a.failures)) return;
+	const i64 o = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+	if (o >= a.columns) return;
+	float sum = a.accumulate ? a.dbias[o] : 0;
+	for (i64 n = 0, at = o; n < a.rows; n += a.part_rows, at += a.columns) sum = add_rn(sum, a.partial[at]);
 	a.dbias[o] = sum;
 }

@@ -19,7 +19,8 @@ const (
 	layoutFromF16    = "plain from f16"
 	convertThreads   = 256
 	dbiasThreads     = 128
-	blocksPerProcess = 8 // blocks a multiprocessor of grids that loop
+	dbiasRows        = 256 // of a part
+	blocksPerProcess = 8   // blocks a multiprocessor of grids that loop
 )
 
 // cuBLASLt picks its algorithm by the shape, so its sums have an order of their own for each number of rows.
@@ -88,16 +89,18 @@ func (r rowProduct) issuePiece(b *Backend, converts, staged bool) {
 			b.convert(r.op, y, r.y)
 		}
 	}
-	if !r.bias.IsZero() {
-		args := linearBiasArgs{failures: b.failures, y: y.Addr, bias: r.bias.Addr, rows: y.Dim(0), columns: y.Dim(1)}
-		launch(b, r.op, "linear_bias", b.loopGrid(y.Len()), convertThreads, 0, &args)
-	}
 	s := C.blas_shape{
 		m: C.int64_t(y.Dim(1)), n: C.int64_t(y.Dim(0)), k: C.int64_t(x.Dim(1)),
 		lda: C.int64_t(r.w.Dim(1)), ldb: C.int64_t(x.Dim(1)), ldc: C.int64_t(y.Dim(1)),
 		turn_a: boolInt(r.turned), bf16_in: boolInt(r.math == kernels.BF16), bf16_out: boolInt(y.Type == kernels.BF16),
 	}
-	b.gemm(r.op, s, r.w.Addr, x.Addr, y.Addr, r.accumulate || !r.bias.IsZero())
+	if r.bias.IsZero() {
+		b.gemm(r.op, s, r.w.Addr, x.Addr, y.Addr, r.accumulate)
+	} else if !b.gemmBias(r.op, s, r.w.Addr, x.Addr, y.Addr, r.bias.Addr) {
+		args := linearBiasArgs{failures: b.failures, y: y.Addr, bias: r.bias.Addr, rows: y.Dim(0), columns: y.Dim(1)}
+		launch(b, r.op, "linear_bias", b.loopGrid(y.Len()), convertThreads, 0, &args)
+		b.gemm(r.op, s, r.w.Addr, x.Addr, y.Addr, true)
+	}
 	if staged {
 		b.convert(r.op, r.y, y)
 	}
@@ -109,8 +112,7 @@ func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
 	a.Check()
 	rows := a.X.Dim(0)
 	if !a.DBias.IsZero() {
-		args := linearDBiasArgs{failures: b.failures, dbias: a.DBias.Addr, dy: addr(a.DY), rows: rows, columns: a.DBias.Len(), kind: int32(a.DY.Type), accumulate: int32(boolInt(a.Accumulate))}
-		launch(b, opLinearWeight, "linear_dbias", dims{int(ceilDiv(args.columns, dbiasThreads)), 1, 1}, dbiasThreads, 0, &args)
+		b.biasGradient(a)
 	}
 	if rows == 0 {
 		if !a.Accumulate {
@@ -131,6 +133,27 @@ func (b *Backend) LinearBackwardWeight(a kernels.LinearBackwardWeightArgs) {
 	for from := int64(0); from < rows; from += piece {
 		n := min(piece, rows-from)
 		b.weightPiece(a.DW, a.X.Rows(from, n), a.DY.Rows(from, n), a.Math, a.Accumulate || from > 0)
+	}
+}
+
+// biasGradient issues dbias[O] (+)= Σ_n dy[n,O]: parts of the rows side by side, their sums in the scratch, then the parts in order.
+// How many there are follows from the shape alone, so the bits do too.
+func (b *Backend) biasGradient(a kernels.LinearBackwardWeightArgs) {
+	rows, columns := a.DY.Dim(0), a.DBias.Len()
+	parts := min(ceilDiv(rows, dbiasRows), b.products.room/(columns*kernels.F32.Size()))
+	partRows := max(1, ceilDiv(rows, max(parts, 1)))
+	parts = max(1, ceilDiv(rows, partRows))
+	args := linearDBiasArgs{
+		failures: b.failures, dbias: a.DBias.Addr, dy: addr(a.DY), rows: rows, columns: columns, partRows: partRows,
+		kind: int32(a.DY.Type), accumulate: int32(boolInt(a.Accumulate)),
+	}
+	grid := dims{int(ceilDiv(columns, dbiasThreads)), int(parts), 1}
+	if parts > 1 {
+		args.partial = b.products.scratch
+	}
+	launch(b, opLinearWeight, "linear_dbias", grid, dbiasThreads, 0, &args)
+	if grid.y = 1; parts > 1 {
+		launch(b, opLinearWeight, "linear_dbias_join", grid, dbiasThreads, 0, &args)
 	}
 }
 
@@ -184,9 +207,9 @@ type (
 		rows, columns     int64
 	}
 	linearDBiasArgs struct {
-		failures, dbias, dy uintptr
-		rows, columns       int64
-		kind, accumulate    int32
+		failures, dbias, partial, dy uintptr
+		rows, columns, partRows      int64
+		kind, accumulate             int32
 	}
 )
 

@@ -48,6 +48,9 @@ func standInMemory() (live, bytes, made int) {
 	return int(l), int(b), int(m)
 }
 
+// standInHeuristics counts the calls that ask cuBLASLt for algorithms.
+func standInHeuristics() int { return int(C.primer_standin_heuristics()) }
+
 // standInFailure is what failed on the device and sticks there, nil if nothing did.
 func standInFailure() error {
 	if text := C.GoString(C.primer_standin_failure()); text != "" {

@@ -6,6 +6,7 @@
 #pragma GCC optimize("O3") // the loops of sums are to become vectors
 
 #include "standin.h"
+#include "standin_go.h"
 
 #include <cstdio>
 #include <cstring>
@@ -30,7 +31,9 @@ struct layout {
 };
 struct preference {
 	uint64_t workspace = 0;
+	uint32_t align_d = 256;
 };
+size_t heuristics; // calls
 // As in cublasLt.h.
 struct algorithm {
 	uint64_t data[8];
@@ -118,7 +121,11 @@ int set_layout(void *, int attribute, const void *, size_t) { return refuse("lay
 int make_preference(void **p) { return make(p, preference()); }
 int set_preference(void *p, int attribute, const void *value, size_t size) {
 	if (!known(p)) return INVALID_VALUE;
-	if (attribute == 3 || (attribute >= 5 && attribute <= 8)) return DONE; // REDUCTION_SCHEME_MASK, MIN_ALIGNMENT_…: any will do
+	if (attribute == 8 && size == 4) { // MIN_ALIGNMENT_D_BYTES
+		memcpy(&((preference *)p)->align_d, value, 4);
+		return DONE;
+	}
+	if (attribute == 3 || (attribute >= 5 && attribute <= 7)) return DONE; // REDUCTION_SCHEME_MASK, MIN_ALIGNMENT_…: any will do
 	if (attribute != 1 || size != 8) return refuse("preference", attribute); // MAX_WORKSPACE_BYTES
 	memcpy(&((preference *)p)->workspace, value, 8);
 	return DONE;
@@ -141,11 +148,19 @@ int find_algorithm(void *h, void *d, void *a, void *b, void *c, void *r, void *p
 	*found = 0;
 	if (!known(h) || !known(d) || !known(a) || !known(b) || !known(c) || !known(r) || !known(p) || want < 1) return INVALID_VALUE;
 	if (!fit((description *)d, (layout *)a, (layout *)b, (layout *)c, (layout *)r, &s)) return NOT_SUPPORTED;
+	heuristics++;
+	// A bias wants 16 bytes here, so that callers have to do without at times; and the first proposal of several cannot be run.
+	if (((description *)d)->epilogue == EPILOGUE_BIAS && ((preference *)p)->align_d < 16) return NOT_SUPPORTED;
+	if (want > 1) {
+		memset(results, 0xff, sizeof *results);
+		results->state = NOT_SUPPORTED, *found = 1;
+		results++;
+	}
 	memset(results, 0, sizeof *results);
 	results->algo.data[0] = our_algorithm;
 	results->workspace = 256; // so that a caller has to have some
 	if (results->workspace > ((preference *)p)->workspace) results->workspace = 0;
-	*found = 1;
+	++*found;
 	return DONE;
 }
 
@@ -280,3 +295,8 @@ std::vector<function> blas_functions() {
 }
 
 } // namespace standin
+
+size_t primer_standin_heuristics() {
+	std::lock_guard<std::recursive_mutex> lock(standin::driver);
+	return standin::heuristics;
+}

@@ -22,6 +22,8 @@ void primer_standin_waits(size_t *streams, size_t *events);
 void *primer_standin_pinned(size_t bytes);
 int primer_standin_pinned_free(void *p);
 int primer_standin_launch(uintptr_t function, uintptr_t stream, unsigned blocks, unsigned threads, unsigned shared, const void *args, size_t size);
+// How often cuBLASLt was asked for algorithms.
+size_t primer_standin_heuristics(void);
 // What failed on the device, "" if nothing. Clearing forgets it, as if the contexts had been made anew.
 const char *primer_standin_failure(void);
 void primer_standin_clear(void);
