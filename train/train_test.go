@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/kernels"
@@ -269,5 +270,43 @@ func TestRunRefusesWhatDoesNotBelong(t *testing.T) {
 	short.Config.Steps = 20
 	if _, err := short.Run(context.Background()); !errors.Is(err, ErrDataEnded) {
 		t.Errorf("data for 12 of 20 steps: %v", err)
+	}
+}
+
+// starved is a source that gives the steps it has, then nothing until the run is told to stop.
+type starved struct {
+	Source
+	steps int
+	stop  context.Context
+}
+
+func (s *starved) Step(batchTokens, microTokens int64) ([]*data.Batch, error) {
+	if s.steps == 0 {
+		<-s.stop.Done()
+		return nil, s.stop.Err()
+	}
+	s.steps--
+	return s.Source.Step(batchTokens, microTokens)
+}
+
+// A run that is told to stop while it waits for data finishes and saves the step under way.
+func TestInterruptedWhileWaitingForData(t *testing.T) {
+	job := tinyJob(t, t.TempDir())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	job.Source = &starved{Source: job.Source, steps: 5, stop: ctx}
+	job.Observe = func(r StepRecord) error {
+		if r.Step == 4 {
+			go cancel() // step 5 is under way, and there is no data for step 6
+		}
+		return nil
+	}
+	res, err := job.Run(ctx)
+	if !errors.Is(err, ErrInterrupted) || res.Step < 4 || res.Step > 5 || !strings.HasSuffix(res.Checkpoint, fmt.Sprintf("step-%d", res.Step)) {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	job.Source, job.Observe = tinySource(t), nil
+	if again, err := job.Run(context.Background()); err != nil || again.Resumed != res.Step {
+		t.Errorf("%+v, %v", again, err)
 	}
 }
