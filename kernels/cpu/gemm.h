@@ -93,6 +93,8 @@ typedef struct {
 	// For few rows (gemm_few.c); all NULL where the instruction set has no such path.
 	gemm_tile **f32_turned, **bf16_turned; // [GEMM_TURNED+1] by rows: tiles of as many columns, whose output is [column, row]
 	gemm_few *f32_few, *bf16_few;
+	gemm_few *f32_near, *bf16_near; // for a w in the second cache, and always 16 rows of it in f32, bf16_outs in bf16
+	int bf16_outs;
 	gemm_turn *turn;
 	// Tiles of mr/2 and of mr rows that ask for GEMM_ASKS things, or NULL; the others ask for one.
 	gemm_tile *f32_busy[2], *bf16_busy[2];

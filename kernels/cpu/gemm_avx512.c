@@ -85,6 +85,26 @@ static inline __attribute__((always_inline)) void vec_transpose(vec v[16]) {
 	}
 }
 
+// quarter turns 16 rows of 4 words, ld apart, into 4 vectors of 16 rows. Half of the transposition is free, since each row's
+// words are loaded to the lane where they go; a line is loaded from four times, so it had better be in the first cache.
+static inline __attribute__((always_inline)) void quarter(vec v[4], const uint32_t *w, int64_t ld) {
+	vec t[4];
+#pragma GCC unroll 4
+	for (int j = 0; j < 4; j++) {
+		const uint32_t *p = w + j * ld;
+		t[j] = _mm512_castsi128_si512(_mm_loadu_si128((const void *)p));
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 4 * ld)), 1);
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 8 * ld)), 2);
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 12 * ld)), 3);
+	}
+	const vec a = _mm512_unpacklo_epi32(t[0], t[1]), b = _mm512_unpackhi_epi32(t[0], t[1]);
+	const vec c = _mm512_unpacklo_epi32(t[2], t[3]), d = _mm512_unpackhi_epi32(t[2], t[3]);
+	v[0] = _mm512_unpacklo_epi64(a, c);
+	v[1] = _mm512_unpackhi_epi64(a, c);
+	v[2] = _mm512_unpacklo_epi64(b, d);
+	v[3] = _mm512_unpackhi_epi64(b, d);
+}
+
 // The ends of a turned tile of `outs` rows: io->cols rows of y, `outs` neighbours each. With in_ld = 0 a row's outputs start
 // from one value.
 static inline __attribute__((always_inline)) void start_turned(__m512 c[16], const int outs, const gemm_io *io) {
@@ -119,6 +139,7 @@ static inline __attribute__((always_inline)) void finish_turned(const __m512 c[1
 }
 
 #define TILE tile_f32
+#define NEAR_GROUPS 1
 #define DOT(c, a, b) _mm512_fmadd_ps(a, b, c)
 #include "gemm_tile512_body.h"
 
@@ -159,6 +180,7 @@ static inline __attribute__((always_inline)) vec FN(load_across)(const gemm_oper
 	return _mm512_or_si512(low, _mm512_slli_epi32(halves(x, i + (2 * w + 1) * x->ks, m), 16));
 }
 
+#define VEC_QUARTER quarter
 #include "gemm_pack_body.h"
 PACK(pack_14, 14)
 PACK(pack_32, 32)
@@ -182,26 +204,13 @@ static inline void turn16(float *tile, int64_t tile_ld, int outs, int rows, char
 	}
 }
 
-// turn_whole is turn16 of a whole square into f32. Half of the transposition is done by loading quarters of rows to where they
-// go, which costs no shuffle (17 ns against 28; not for packing, whose rows come from further away than the first cache).
+// turn_whole is turn16 of a whole square into f32 (17 ns against 28).
 static inline void turn_whole(const float *tile, int64_t tile_ld, float *y, int64_t ld) {
-	vec t[16];
-#pragma GCC unroll 16
-	for (int i = 0; i < 16; i++) { // quarter q of t[i]: columns 4·(i/4).. of row 4q + i%4
-		const float *p = tile + i % 4 * tile_ld + i / 4 * 4;
-		t[i] = _mm512_castsi128_si512(_mm_loadu_si128((const void *)p));
-		t[i] = _mm512_inserti32x4(t[i], _mm_loadu_si128((const void *)(p + 4 * tile_ld)), 1);
-		t[i] = _mm512_inserti32x4(t[i], _mm_loadu_si128((const void *)(p + 8 * tile_ld)), 2);
-		t[i] = _mm512_inserti32x4(t[i], _mm_loadu_si128((const void *)(p + 12 * tile_ld)), 3);
-	}
 #pragma GCC unroll 4
 	for (int i = 0; i < 16; i += 4) {
-		vec a = _mm512_unpacklo_epi32(t[i], t[i + 1]), b = _mm512_unpackhi_epi32(t[i], t[i + 1]);
-		vec c = _mm512_unpacklo_epi32(t[i + 2], t[i + 3]), d = _mm512_unpackhi_epi32(t[i + 2], t[i + 3]);
-		_mm512_storeu_si512(y + i * ld, _mm512_unpacklo_epi64(a, c));
-		_mm512_storeu_si512(y + (i + 1) * ld, _mm512_unpackhi_epi64(a, c));
-		_mm512_storeu_si512(y + (i + 2) * ld, _mm512_unpacklo_epi64(b, d));
-		_mm512_storeu_si512(y + (i + 3) * ld, _mm512_unpackhi_epi64(b, d));
+		vec v[4];
+		quarter(v, (const uint32_t *)tile + i, tile_ld);
+		for (int j = 0; j < 4; j++) _mm512_storeu_si512(y + (i + j) * ld, v[j]);
 	}
 }
 
@@ -214,7 +223,7 @@ static void turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int6
 }
 
 const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_table, pack_14_avx512, pack_32_avx512,
-                              tile_f32_turned_table, tile_f32_turned_table, tile_f32_few, tile_f32_few, turn,
+                              tile_f32_turned_table, tile_f32_turned_table, tile_f32_few, tile_f32_few, tile_f32_near, tile_f32_near, 16, turn,
                               {tile_f32_busy_7, tile_f32_busy_14}, {tile_f32_busy_7, tile_f32_busy_14}};
 
 #pragma GCC pop_options
@@ -222,11 +231,12 @@ const gemm_isa gemm_avx512 = {14, 32, WORD_SWAPPED, tile_f32_table, tile_f32_tab
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,bmi2")
 
 #define TILE tile_bf16
+#define NEAR_GROUPS 2 // this instruction loses a quarter of its speed where a broadcast is used once
 #define DOT(c, a, b) _mm512_dpbf16_ps(c, (__m512bh)(a), (__m512bh)(b))
 #include "gemm_tile512_body.h"
 
 const gemm_isa gemm_avx512bf16 = {14, 32, WORD_PAIR, tile_f32_table, tile_bf16_table, pack_14_avx512, pack_32_avx512,
-                                  tile_f32_turned_table, tile_bf16_turned_table, tile_f32_few, tile_bf16_few, turn,
+                                  tile_f32_turned_table, tile_bf16_turned_table, tile_f32_few, tile_bf16_few, tile_f32_near, tile_bf16_near, 32, turn,
                                   {tile_f32_busy_7, tile_f32_busy_14}, {tile_bf16_busy_7, tile_bf16_busy_14}};
 
 #pragma GCC pop_options

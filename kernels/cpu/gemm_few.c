@@ -2,7 +2,9 @@
 // so it is read once, where it lies. Three ways, each the best of its rows (measured; every output is the same chain over k as
 // in gemm.c, so the bits are the same):
 //
-// squares: B goes through registers in transposed squares that meet each row of A once (gemm_few).
+// squares: B goes through registers in transposed squares that meet each row of A once (gemm_few). From the second cache a
+// quarter of a square at a time, which costs half the shuffles (4 rows of bf16, 288 × 768: 86 → 113 GFLOP/s); from main memory
+// asking for whole lines far ahead is worth more.
 // panels: each thread packs a panel of B for itself, and runs the register tile over the rows. For the bf16 dot product, which
 // loses a third of its speed where every step needs a broadcast of its own, as in the other two.
 // turned: the roles change. The register tile's rows are B's rows, broadcast from where they lie, and its columns are the rows
@@ -11,7 +13,7 @@
 #include "gemm_word.h"
 
 enum {
-	SQUARE_ROWS = 4,      // of A with the dot product and a near B; GEMM_FEW otherwise
+	SQUARE_ROWS = 4,      // of A with the dot product where lines of a near B are in each other's way; GEMM_FEW otherwise
 	PANEL_ROWS = 14,      // with the dot product and a far B: all of them pass the panel at once
 	PANEL_NEAR = 16,      // and a near B
 	TURN_ROWS = 256,      // rows up to which turning pays when B comes from main memory: it is read once, and not packed
@@ -41,14 +43,17 @@ static gemm_io start_of(const gemm_args *g, int64_t o) {
 	return io;
 }
 
-// squares is the way for up to GEMM_FEW rows: 16 outputs at a time.
-static void squares(worker *w, const gemm_args *g, gemm_few *few, const uint32_t *x, int64_t x_ld, int64_t kw) {
-	const int64_t blocks = (g->n + 15) / 16, w_ld = row_words(&g->b);
+// squares is the way for up to GEMM_FEW rows: 16 outputs at a time; of a near B as many as `near` takes, while there are.
+static void squares(worker *w, const gemm_args *g, gemm_few *few, gemm_few *near, int64_t outs, const uint32_t *x, int64_t x_ld, int64_t kw) {
+	const int64_t blocks = (g->n + 31) / 32, w_ld = row_words(&g->b);
 	int64_t from, to;
-	while (team_claim(w, OUTS_PHASE, blocks, blocks > 32 * w->n ? 8 : 1, &from, &to)) {
-		for (int64_t o = from * 16; o < to * 16 && o < g->n; o += 16) {
-			gemm_io io = start_of(g, o);
-			few((int)g->m, kw, x, x_ld, row_of(&g->b, o), w_ld, (int)at_most(16, g->n - o), &io);
+	while (team_claim(w, OUTS_PHASE, blocks, blocks > 16 * w->n ? 4 : 1, &from, &to)) {
+		const int64_t end = at_most(to * 32, g->n);
+		for (int64_t o = from * 32, n; o < end; o += n) {
+			const gemm_io io = start_of(g, o);
+			const int whole = near && o + outs <= end;
+			n = whole ? outs : at_most(16, end - o);
+			(whole ? near : few)((int)g->m, kw, x, x_ld, row_of(&g->b, o), w_ld, (int)n, &io);
 		}
 	}
 }
@@ -174,7 +179,11 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	if (!isa->turn || g->m > (near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
-	const int square = g->m <= (bf16 && near ? SQUARE_ROWS : GEMM_FEW), in_panels = !square && bf16 && g->m <= (near ? PANEL_NEAR : PANEL_ROWS);
+	// Rows a multiple of 2 KiB apart share too few places of the first cache for four visits to each line; of 1 KiB, for 32 of
+	// them beside more than a few rows of A.
+	const int64_t apart = row_words(&g->b);
+	const int close = near && apart % 512 != 0, square = g->m <= (bf16 && near && apart % 256 == 0 ? SQUARE_ROWS : GEMM_FEW);
+	const int in_panels = !square && bf16 && g->m <= (near ? PANEL_NEAR : PANEL_ROWS);
 	if (!square && !in_panels) {
 		pack_rows(w, g, isa, words, x, kw, 1);
 		turned(w, g, isa, x, kw);
@@ -187,7 +196,8 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	} else {
 		pack_rows(w, g, isa, words, x, kw, 0);
 	}
-	if (square) squares(w, g, bf16 ? isa->bf16_few : isa->f32_few, x, x_ld, kw);
+	gemm_few *few = bf16 ? isa->bf16_few : isa->f32_few, *of_near = !close ? NULL : bf16 ? isa->bf16_near : isa->f32_near;
+	if (square) squares(w, g, few, of_near, bf16 ? isa->bf16_outs : 16, x, x_ld, kw);
 	else panels(w, g, isa, x, x_ld, kw);
 	return 1;
 }

@@ -15,6 +15,21 @@ INLINE int64_t FN(whole_words)(int64_t k, const int words) {
 // FN(along_block) transposes up to VEC rows × VEC words.
 INLINE void FN(along_block)(uint32_t *out, const int64_t width, const gemm_operand *x, int64_t i, int64_t have, int64_t k, int64_t w,
                             int64_t steps, const int words, const int inside) {
+#ifdef VEC_QUARTER
+	// Rows whose words are read as they lie; not where 16 lines would not fit the first cache together.
+	const int64_t row = x->rs * dt_size(x->type);
+	const int plain = words == WORD_F32 ? x->type == DT_F32 : words == WORD_PAIR && x->type == DT_BF16;
+	if (inside && plain && row % 2048 != 0 && row % 4 == 0) {
+		const uint32_t *p = (const uint32_t *)((const char *)x->p + i * row) + w;
+#pragma GCC unroll 4
+		for (int q = 0; q < VEC; q += 4) {
+			vec v[4];
+			VEC_QUARTER(v, p + q, row / 4);
+			for (int s = 0; s < 4; s++) vec_store(out + (q + s) * width, v[s]);
+		}
+		return;
+	}
+#endif
 	vec v[VEC];
 	if (inside) {
 		have = VEC;

@@ -128,11 +128,76 @@ static void NAME(TILE, few)(int rows, int64_t kw, const uint32_t *x, int64_t x_l
 	}
 }
 
+// The same for a near w (gemm_isa.f32_near): 16 × NEAR_GROUPS rows of it, turned a quarter at a time and never all in registers.
+// Lines are asked for two squares ahead, at a row's end in the next rows of w.
+static inline __attribute__((always_inline)) void NAME(TILE, close)(const int rows, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                                    const uint32_t *w, int64_t w_ld, const gemm_io *io) {
+	enum { G = NEAR_GROUPS, LINES = 16 * G, AHEAD = 32 };
+	__m512 c[GEMM_FEW][G];
+	const int64_t in_size = dt_size(io->in_type), out_size = dt_size(io->out_type);
+#pragma GCC unroll 16
+	for (int i = 0; i < rows * G; i++) {
+		const char *in = (const char *)io->in + (i / G * io->in_ld + i % G * 16) * in_size;
+		c[i / G][i % G] = !io->in ? _mm512_setzero_ps() : io->in_type == DT_F32 ? start16(in, DT_F32, 0xffff) : start16(in, DT_BF16, 0xffff);
+	}
+	int64_t k = 0;
+	for (; k + 16 <= kw; k += 16) {
+		const int64_t far = k + AHEAD < kw ? k + AHEAD : k + AHEAD - kw + LINES * w_ld;
+		int64_t ld = w_ld;
+		if (G > 1) __asm__("" : "+r"(ld)); // or gcc prepares 32 addresses, and keeps them on the stack: a tenth slower
+#pragma GCC unroll 16
+		for (int i = 0; i < 16 && G == 1; i++) __builtin_prefetch(w + i * w_ld + far);
+#pragma GCC unroll 4
+		for (int q = 0; q < 16; q += 4) {
+#pragma GCC unroll 8
+			for (int i = 0; i < LINES / 4 && G > 1; i++) __builtin_prefetch(w + (q * G + i) * w_ld + far); // 32 at once would queue
+			vec v[G][4];
+#pragma GCC unroll 2
+			for (int g = 0; g < G; g++) quarter(v[g], w + 16 * g * ld + k + q, ld);
+#pragma GCC unroll 4
+			for (int s = 0; s < 4; s++) {
+#pragma GCC unroll 8
+				for (int r = 0; r < rows; r++) {
+					const __m512 y = _mm512_set1_ps(*(const float *)(x + r * x_ld + k + q + s));
+#pragma GCC unroll 2
+					for (int g = 0; g < G; g++) c[r][g] = DOT(c[r][g], y, _mm512_castsi512_ps(v[g][s]));
+				}
+			}
+		}
+	}
+#pragma GCC unroll 2
+	for (int g = 0; g < G && k < kw; g++) {
+		vec v[16];
+		for (int i = 0; i < 16; i++) v[i] = _mm512_maskz_loadu_epi32(mask16(kw - k), w + (16 * g + i) * w_ld + k);
+		vec_transpose(v);
+		for (int s = 0; s < kw - k; s++) {
+#pragma GCC unroll 8
+			for (int r = 0; r < rows; r++) c[r][g] = DOT(c[r][g], _mm512_set1_ps(*(const float *)(x + r * x_ld + k + s)), _mm512_castsi512_ps(v[s]));
+		}
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < rows * G; i++) {
+		char *out = (char *)io->out + (i / G * io->out_ld + i % G * 16) * out_size;
+		if (io->out_type == DT_F32) finish16(out, DT_F32, 0xffff, c[i / G][i % G]);
+		else finish16(out, DT_BF16, 0xffff, c[i / G][i % G]);
+	}
+}
+
+static void NAME(TILE, near)(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	(void)have; // always all
+	switch (rows) {
+#define CASE(r) case r: NAME(TILE, close)(r, kw, x, x_ld, w, w_ld, io); break;
+	CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+#undef CASE
+	}
+}
+
 #undef LIST
 #undef BUSY
 #undef TURNED
 #undef ROWS
 #undef NAME
 #undef NAME_
+#undef NEAR_GROUPS
 #undef TILE
 #undef DOT

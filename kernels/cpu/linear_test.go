@@ -174,6 +174,7 @@ var linearShapes = []struct{ n, i, o int64 }{
 	{20, 5, 1024}, {20, 3, 2048}, {131, 1024, 9}, // rows of A that lie 4 KiB apart
 	{131, 6, 530}, {16, 4, 1380}, // several blocks of B; outputs turned in large pieces
 	{16, 1602, 33}, {11, 1640, 70}, {13, 3100, 37}, // panels: two passes, several blocks of k
+	{1, 96, 80}, {3, 166, 96}, {4, 512, 65}, {6, 512, 64}, {7, 340, 70}, {8, 1024, 48}, // few rows: whole groups of outputs, and a rest
 	{300, 1100, 40}, {650, 34, 270}, {1100, 34, 250}, // many steps of k: rows that meet B first, and the others; all rows
 }
 
