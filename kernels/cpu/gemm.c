@@ -292,9 +292,8 @@ void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa) {
 					team_barrier(w);
 					if (w->tid == 0) team_rewind(w, PACK_PHASE);
 				}
-				if (p.first >= at.m) continue;
-				multiply(w, &p, &at);
-				team_barrier(w);
+				if (p.first < at.m) multiply(w, &p, &at);
+				team_barrier(w); // also where nobody multiplied: the phases are at 0 when the next claim comes
 				if (w->tid == 0) team_rewind(w, JOB_PHASE);
 			} while ((w0 += p.kc) < p.kw);
 		}
