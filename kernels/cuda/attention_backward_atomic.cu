@@ -3,8 +3,8 @@
 //
 // Method: delta as in attention_backward.cu; then its kernel over keys, whose blocks, having ds [keys][queries] of a tile in registers,
 // put it into shared memory as bf16, and add dsᵀ·k to dq in f32, in Work, by atomics; then dq is scaled and rounded. Blocks add in
-// any order, so the last bits of dq differ from run to run as soon as a query sees keys of three blocks. dk and dv do not: their bits
-// are those of the deterministic kernels.
+// any order, so the last bits of dq differ from run to run as soon as a query sees keys of three blocks. dk and dv do not: they
+// are summed in the order of the deterministic kernels.
 //
 // Five products for every pair where the deterministic kernels make seven. For that, dq goes through the second cache in f32 once
 // for each block of 128 (64) keys, is zeroed before and read after: D 128, T 2048, 16 heads, 8192 rows: 0.17 ms of products at 989
