@@ -35,6 +35,16 @@ func measureAttention(b kernels.Backend, c Case) (a Answer, err error) {
 	return a, err
 }
 
+// attentionModesOf lists the variants of attention's passes that a backend has, as Case.Mode names them.
+func attentionModesOf(b kernels.Backend) (modes []string) {
+	for _, v := range b.Variants() {
+		if v.Available && (v.Op == "attention" || v.Op == "attention_backward") {
+			modes = append(modes, v.Op+"="+v.Name)
+		}
+	}
+	return modes
+}
+
 // attentionWork is the FLOPs of a case, for every side the same.
 func attentionWork(c Case) float64 {
 	flops := attentionFLOPs(c.Batch, c.Heads, c.Dim, c.T)

@@ -49,6 +49,18 @@ func (k *check) generation(ctx context.Context, model string) error {
 // sdpa are the back ends of scaled_dot_product_attention, as tools/gpucheck/attention.py calls them.
 var sdpa = []string{"flash", "efficient", "cudnn"}
 
+// passes maps a pass of attention to what the names of its variants begin with.
+var passes = map[string]string{"forward": "attention=", "backward": "attention_backward="}
+
+func withPrefix(modes []string, prefix string) (out []string) {
+	for _, m := range modes {
+		if strings.HasPrefix(m, prefix) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // attentionTimes asks both sides in turns, shape by shape: ours with every variant of the pass, then each back end of SDPA.
 func (k *check) attentionTimes(ctx context.Context) error {
 	ours, theirs := k.keep(ctx, oursSide), k.keep(ctx, torchSide)
@@ -62,11 +74,8 @@ func (k *check) attentionTimes(ctx context.Context) error {
 		}
 	}
 	for _, c := range k.shapes.Attention {
-		op := map[string]string{"forward": "attention=", "backward": "attention_backward="}[c.Name]
-		for _, mode := range k.modes {
-			if strings.HasPrefix(mode, op) {
-				ask(ours, c, mode)
-			}
+		for _, mode := range withPrefix(k.modes, passes[c.Name]) {
+			ask(ours, c, mode)
 		}
 		for _, mode := range sdpa {
 			ask(theirs, c, mode)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/primer-lm/primer/kernels"
@@ -85,11 +84,7 @@ func (w *worker) describe() Answer {
 			a.About[k] = v
 		}
 	}
-	for _, v := range w.backend.Variants() {
-		if v.Available && strings.HasPrefix(v.Op, "attention") {
-			a.Modes = append(a.Modes, v.Op+"="+v.Name)
-		}
-	}
+	a.Modes = attentionModesOf(w.backend)
 	return a
 }
 
@@ -141,34 +136,3 @@ func (w *worker) close() error {
 	}
 	return errors.Join(w.closeModel(), w.backend.Close())
 }
-
-// exercise runs every op once on a device, for compute-sanitizer, and says how many ran in a line of its own.
-func exercise(name string, shapes *Shapes, out io.Writer) error {
-	b, err := device.Open(name)
-	if err != nil {
-		return err
-	}
-	ran := 0
-	for _, layer := range shapes.Layers {
-		for _, o := range opTable() {
-			f := &fixture{backend: b}
-			err := caught(func() error {
-				o.make(shapeOf(f, layer, shapes.Models[layer.Model])).run()
-				return b.Sync()
-			})
-			f.release()
-			if err != nil {
-				return errors.Join(fmt.Errorf("%s of %s: %w", o.name, layer.Model, err), b.Close())
-			}
-			ran++
-		}
-	}
-	if err := b.Close(); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%s%d\n", exercised, ran)
-	return err
-}
-
-// exercised begins the line that exercise ends with.
-const exercised = "gpucheck: ops run: "
