@@ -36,7 +36,7 @@ test: setup lint $(if $(NO_CUDA),,test-cuda) ## what everybody runs: lint, the f
 WITH_CUDA_H = C_INCLUDE_PATH="$(CURDIR)/kernels/cuda/lib/include$(if $(C_INCLUDE_PATH),:$(C_INCLUDE_PATH))"
 
 # The packages that have tests on the emulated device.
-ON_CUDA = ./kernels/cuda ./model/generate ./train ./internal/cli
+ON_CUDA = ./kernels/cuda ./model/generate ./train ./internal/cli ./bench/gpu
 
 setup-cuda: setup
 	@$(GO) run ./cmd/setup -cuda >/dev/null
