@@ -17,7 +17,7 @@ const (
 	ScoreLogProb      = "logprob"       // mean log-probability of the response's tokens, given text and instruction
 	ScoreGain         = "gain"          // how much of it the text brings: minus the mean given the instruction alone
 	ScoreAgreement    = "agreement"     // token F1 of a second answer, generated from text and instruction, with the response
-	ScoreOptionsValid = "options_valid" // multiple choice: 1 when the response is one of the options, else 0
+	ScoreOptionsValid = "options_valid" // multiple choice: 1 when the response is one of the options or several joined, else 0
 	ScoreTokens       = "tokens"        // of the response
 	ScoreRepetition   = "repetition"    // share of the response's word trigrams that occurred in it before
 )
@@ -118,7 +118,7 @@ func (s *Synthesizer) verifyPart(ctx context.Context, scorer Scorer, chains []da
 		p.Scores[ScoreTokens] = float64(len(results[2*i].LogProbs))
 		p.Scores[ScoreRepetition] = repetition(p.Response)
 		if len(p.Options) > 0 {
-			p.Scores[ScoreOptionsValid] = float64(b2u(slices.Contains(p.Options, p.Response)))
+			p.Scores[ScoreOptionsValid] = float64(b2u(data.Choices(p.Options, p.Response) != nil))
 		}
 	}
 	return nil

@@ -7,9 +7,6 @@ import (
 	"github.com/primer-lm/primer/data"
 )
 
-// several joins right options when there is more than one (ours).
-const several = "; "
-
 // unanswerable is the answer of a question that the text does not answer (ours; CoQA has
 // its own word).
 const unanswerable = "Unanswerable"
@@ -83,7 +80,7 @@ func (q qa) pair() (data.Pair, Reason) {
 				return pair, NoAnswer
 			}
 		}
-		pair.Response = strings.Join(texts, several)
+		pair.Response = strings.Join(texts, data.Several) // ours
 	}
 	pair.Options = slices.DeleteFunc(pair.Options, func(o string) bool { return o == "" })
 	switch {

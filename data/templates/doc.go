@@ -41,6 +41,7 @@
 // a pair, options included, and {response} the answer side, thought included.
 //
 // With labels the answer is the label as printed, trimmed ("d)."); with bullets it
-// is the option's text. A pair whose answer is no option is dropped and counted,
+// is the option's text. Several right options, joined by data.Several, are printed in
+// the order of the printed options. A pair whose answer is no option is dropped and counted,
 // unless it is a phrase of options.none: then the chain's drawn phrase stands there.
 package templates

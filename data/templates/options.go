@@ -1,8 +1,11 @@
 package templates
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/primer-lm/primer/data"
 )
 
 // prepare shuffles a pair's options and finds the answer among them. It returns
@@ -15,8 +18,11 @@ func (w *writer) prepare(p *pair, ex int) Reason {
 		return ""
 	}
 	answer := findOption(p.Options, p.Response)
+	var several []int // indexes of right options when there is more than one
 	if answer < 0 && !w.set.none[fold(p.Response)] {
-		return NoOption
+		if several = data.Choices(p.Options, p.Response); several == nil {
+			return NoOption
+		}
 	}
 	order := make([]int, len(p.Options))
 	st := w.draws.stream("order " + strconv.Itoa(ex) + " " + strconv.Itoa(p.index))
@@ -30,6 +36,9 @@ func (w *writer) prepare(p *pair, ex int) Reason {
 		p.options[i] = p.Options[o]
 		if o == answer {
 			p.answer = i
+		}
+		if slices.Contains(several, o) {
+			p.several = append(p.several, i)
 		}
 	}
 	return ""
@@ -85,19 +94,31 @@ func (w *writer) label(item pattern, i int) string {
 	return b.String()
 }
 
-// response is the answer as printed: the label, the option's text, the drawn
+// response is the answer as printed: the label, the option's text (several in the order in
+// which they are printed), the drawn
 // none-phrase, or the response itself.
 func (w *writer) response(p *pair) string {
-	item := w.choice.picked["options.item"].first
 	switch {
+	case len(p.several) > 0:
+		parts := make([]string, len(p.several))
+		for i, option := range p.several {
+			parts[i] = w.chosen(p, option)
+		}
+		return strings.Join(parts, data.Several)
 	case p.answer == none:
 		return w.lit("options.none")
 	case p.answer < 0:
 		return p.Response
-	case item.counted():
-		return strings.TrimSpace(w.label(item, p.answer))
 	}
-	return strings.TrimSpace(p.options[p.answer])
+	return w.chosen(p, p.answer)
+}
+
+// chosen is one option as an answer: its label where options have labels, else its text.
+func (w *writer) chosen(p *pair, option int) string {
+	if item := w.choice.picked["options.item"].first; item.counted() {
+		return strings.TrimSpace(w.label(item, option))
+	}
+	return strings.TrimSpace(p.options[option])
 }
 
 // count writes the i-th counter (from 0) in the style that the placeholder shows.

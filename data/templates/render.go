@@ -94,6 +94,7 @@ type pair struct {
 	index   int
 	options []string // shuffled
 	answer  int      // index into options; -1: free-form, none: the none-phrase
+	several []int    // instead of it, where several options are right
 }
 
 const none = -2

@@ -242,6 +242,46 @@ func TestAnswersThatAreNoOption(t *testing.T) {
 	}
 }
 
+// Several right options are printed as labels or texts, in the order of the printed options.
+func TestSeveralRightOptions(t *testing.T) {
+	c := data.Chain{ID: "x", Examples: []data.Example{{Document: data.Document{Text: "t"}, Pairs: []data.Pair{
+		{Instruction: "which", Options: []string{"pie", "ham", "jam"}, Response: "pie; jam"},
+		{Instruction: "not these", Options: []string{"pie", "ham", "jam"}, Response: "pie; tea"},
+	}}}}
+	texts, labels := 0, 0
+	for seed := range uint64(100) {
+		r := set.Render(&c, seed)
+		if !reflect.DeepEqual(r.Dropped, []Drop{{0, 1, NoOption}}) {
+			t.Fatalf("dropped %v", r.Dropped)
+		}
+		options, response := "", ""
+		for _, s := range r.Spans {
+			switch s.Part {
+			case Options:
+				options = r.Text[s.Start:s.End]
+			case Response:
+				response = r.Text[s.Start:s.End]
+			}
+		}
+		first, second, ok := strings.Cut(response, data.Several)
+		a, b := strings.Index(options, first), strings.Index(options, second)
+		if !ok || a < 0 || b <= a {
+			t.Fatalf("%q of %q", response, options)
+		}
+		if first == "pie" || first == "jam" {
+			texts++
+		} else {
+			labels++
+			if line := options[a:]; !strings.Contains(line, "pie") && !strings.Contains(line, "jam") {
+				t.Fatalf("%q of %q", response, options)
+			}
+		}
+	}
+	if texts == 0 || labels == 0 {
+		t.Errorf("%d answers as texts, %d as labels", texts, labels)
+	}
+}
+
 func TestCounters(t *testing.T) {
 	for _, c := range []struct {
 		style string

@@ -1,0 +1,39 @@
+package data
+
+import (
+	"slices"
+	"strings"
+)
+
+// Several joins the right options in the response of a multiple choice that has more than
+// one.
+const Several = "; "
+
+// Choices gives the indexes of the options that a response is: one, or several joined by
+// Several, each once. It is nil when the response is anything else. Blanks around options
+// and response do not count; an option may contain Several itself.
+func Choices(options []string, response string) []int {
+	clean := make([]string, len(options))
+	for i, o := range options {
+		clean[i] = strings.TrimSpace(o)
+	}
+	return choices(clean, strings.TrimSpace(response), nil)
+}
+
+// choices tries each option that the rest begins with.
+func choices(options []string, rest string, taken []int) []int {
+	for i, o := range options {
+		if o == "" || slices.Contains(taken, i) {
+			continue
+		}
+		if rest == o {
+			return append(taken, i)
+		}
+		if more, ok := strings.CutPrefix(rest, o+Several); ok {
+			if found := choices(options, strings.TrimSpace(more), append(slices.Clone(taken), i)); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
