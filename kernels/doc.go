@@ -17,8 +17,8 @@
 // Rules that hold for every op:
 //
 //   - Operations are issued in order on the backend's queue and return nothing. The first failure sticks, names its op and
-//     shapes, and comes back from Sync; later operations are skipped. A result may be read, and memory reused by the host,
-//     only after Sync.
+//     shapes, and comes back from Sync; later operations are skipped. A result is there after Sync, or comes by Read or a
+//     Readback; what Write was given is the host's again when it returns.
 //   - Arguments are passed by value. A zero field turns its feature off. A wrong shape or dtype is the caller's bug and
 //     panics with a ShapeError; a combination that a backend cannot do panics likewise, it is never approximated.
 //   - A tensor is contiguous and row-major. Base addresses may be 2-byte aligned where the dtype is BF16 or F16 and 4-byte
