@@ -10,9 +10,9 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// stopwatch is a backend that times what a function issues by the device's own clock.
+// stopwatch is a backend that times what f issues by the device's own clock; what ahead issues keeps it busy before and is not timed.
 type stopwatch interface {
-	Time(func()) (seconds float64, err error)
+	Time(ahead, f func()) (seconds float64, err error)
 }
 
 // fixture makes tensors of one measurement and frees them together. Its methods panic with an error, which release's callers
@@ -158,20 +158,21 @@ const (
 	mostCalls    = 64
 )
 
-// measure warms f up and times it: each of rounds times is the mean of as many calls as take two milliseconds.
+// measure warms f up and times it: each of rounds times is the mean of as many calls as take two milliseconds, behind one that is
+// not timed.
 func measure(b kernels.Backend, rounds int, f func()) (a Answer, err error) {
 	watch, clock := time1(b)
 	a.Clock = clock
-	if _, err := watch(f); err != nil { // the first call chooses algorithms
+	if _, err := watch(nil, f); err != nil { // the first call chooses algorithms
 		return a, err
 	}
-	once, err := watch(f)
+	once, err := watch(nil, f)
 	if err != nil {
 		return a, err
 	}
 	calls := max(1, min(mostCalls, int(roundSeconds/max(once, 1e-9))))
 	for range rounds {
-		seconds, err := watch(func() {
+		seconds, err := watch(f, func() {
 			for range calls {
 				f()
 			}
@@ -185,11 +186,11 @@ func measure(b kernels.Backend, rounds int, f func()) (a Answer, err error) {
 }
 
 // time1 returns how to time a function on a backend, and the clock's name: by events where the device has them, else on the host.
-func time1(b kernels.Backend) (watch func(func()) (float64, error), clock string) {
+func time1(b kernels.Backend) (watch func(ahead, f func()) (float64, error), clock string) {
 	if s, ok := b.(stopwatch); ok {
 		return s.Time, clockEvents
 	}
-	return func(f func()) (float64, error) {
+	return func(_, f func()) (float64, error) {
 		if err := b.Sync(); err != nil {
 			return 0, err
 		}
@@ -198,6 +199,16 @@ func time1(b kernels.Backend) (watch func(func()) (float64, error), clock string
 		err := b.Sync()
 		return time.Since(began).Seconds(), err
 	}, clockHost
+}
+
+// deviceBytes is the most that a backend has held of the device at once, kind by kind; staging is the host's memory.
+func deviceBytes(b kernels.Backend) (total int64) {
+	for kind, bytes := range b.Usage().Peak {
+		if kernels.MemoryKind(kind) != kernels.MemStaging {
+			total += bytes
+		}
+	}
+	return total
 }
 
 // force makes one variant of an op the one in use, until the function that it returns is called.

@@ -75,9 +75,7 @@ func (g *generator) measure(b kernels.Backend, c Case) (a Answer, err error) {
 	if c.Name == "shared" {
 		a.About, err = g.unshared(c)
 	}
-	for _, bytes := range b.Usage().Peak {
-		a.Memory += bytes
-	}
+	a.Memory = deviceBytes(b)
 	return a, err
 }
 

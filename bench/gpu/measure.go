@@ -7,21 +7,22 @@ import (
 	"strings"
 )
 
-// describeDevice opens the device twice: with nothing compiled yet, and again.
+// describeDevice opens the device twice: with nothing compiled yet, and again. What the tables cannot do without comes first.
 func (k *check) describeDevice(ctx context.Context) error {
-	for _, name := range []string{"first", "later"} {
-		if err := k.one(ctx, oursSide, Case{Kind: kindStart, Name: name}); err != nil {
-			return err
-		}
-	}
-	err := k.all(ctx, oursSide, []Case{{Kind: kindDescribe}, {Kind: kindPeaks}})
+	err := k.all(ctx, oursSide, []Case{{Kind: kindStart, Name: "first"}, {Kind: kindDescribe}, {Kind: kindPeaks}})
+	k.findModes()
+	err = errors.Join(err, k.one(ctx, oursSide, Case{Kind: kindStart, Name: "later"}))
+	_ = k.one(ctx, torchSide, Case{Kind: kindDescribe}) // what is missing is said by the steps that need it
+	return err
+}
+
+// findModes takes the variants of attention from the device's description, where there is one.
+func (k *check) findModes() {
 	for _, r := range k.records {
-		if r.Kind == kindDescribe && r.Side == oursSide {
+		if r.Kind == kindDescribe && r.Side == oursSide && r.Error == "" {
 			k.modes = r.Modes
 		}
 	}
-	_ = k.one(ctx, torchSide, Case{Kind: kindDescribe}) // what is missing is said by the steps that need it
-	return err
 }
 
 // opTimes measures every op at the shapes of every layer.
@@ -63,6 +64,12 @@ func withPrefix(modes []string, prefix string) (out []string) {
 
 // attentionTimes asks both sides in turns, shape by shape: ours with every variant of the pass, then each back end of SDPA.
 func (k *check) attentionTimes(ctx context.Context) error {
+	if len(k.modes) == 0 { // the step that asks was stopped
+		if err := k.one(ctx, oursSide, Case{Kind: kindDescribe}); err != nil {
+			return err
+		}
+		k.findModes()
+	}
 	ours, theirs := k.keep(ctx, oursSide), k.keep(ctx, torchSide)
 	var problems []error
 	asked := 0

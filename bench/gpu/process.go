@@ -11,7 +11,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// waitDelay is how long the outputs of a process that has ended are read on, where children of its own hold them open.
+const waitDelay = 3 * time.Second
 
 // side is a process that answers cases: one JSON object a line each way. Lines of its output that do not begin with a brace are
 // chatter of a library and go to the log, as its standard error does.
@@ -28,7 +32,7 @@ type side struct {
 func startSide(ctx context.Context, name string, cmd *exec.Cmd) (*side, error) {
 	s := &side{name: name, cmd: cmd, log: &tail{}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Stderr = s.log
+	cmd.Stderr, cmd.WaitDelay = s.log, waitDelay
 	var err error
 	if s.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -107,6 +111,7 @@ func runTool(ctx context.Context, cmd *exec.Cmd) (output string, err error) {
 	log := &tail{keep: toolBytes}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = waitDelay
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}

@@ -60,7 +60,7 @@ func fullShapes() *Shapes {
 	}
 	for _, m := range []string{"1.3B", "7B"} {
 		for _, batch := range []int64{1, 32, 128} {
-			s.generate(m, batch, 512, 64)
+			s.generate(m, batch, 513, 64) // whole pages and a row: decoding begins with one row a sequence
 		}
 		s.Generate = append(s.Generate, Case{Kind: kindGenerate, Name: "shared", Model: m, Batch: 32, T: 1024, New: 16, Rounds: 3})
 	}

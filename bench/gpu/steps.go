@@ -34,19 +34,19 @@ var partNames = []string{"ops", "train", "decode"}
 // steps lists the whole check in order.
 func steps(s *Shapes) []step {
 	all := []step{
-		{"", "device", "what it runs on; first and later start; peaks", 25 * time.Second, (*check).describeDevice},
-		{"ops", "conformance", "every op against the reference, on the device", 80 * time.Second, (*check).conformance},
-		{"ops", "memcheck", "compute-sanitizer memcheck, every op on small shapes", 35 * time.Second, sanitizerStep("memcheck")},
-		{"ops", "racecheck", "compute-sanitizer racecheck, every op on small shapes", 35 * time.Second, sanitizerStep("racecheck")},
-		{"ops", "op times", "every op at shapes of training", 40 * time.Second, (*check).opTimes},
-		{"ops", "attention", "attention beside PyTorch's SDPA", 55 * time.Second, (*check).attentionTimes},
+		{"", "device", "what it runs on; first and later start; peaks", 45 * time.Second, (*check).describeDevice},
+		{"ops", "conformance", "every op against the reference, on the device", 60 * time.Second, (*check).conformance},
+		{"ops", "memcheck", "compute-sanitizer memcheck, every op on small shapes", 30 * time.Second, sanitizerStep("memcheck")},
+		{"ops", "racecheck", "compute-sanitizer racecheck, every op on small shapes", 40 * time.Second, sanitizerStep("racecheck")},
+		{"ops", "op times", "every op at shapes of training", 30 * time.Second, (*check).opTimes},
+		{"ops", "attention", "attention beside PyTorch's SDPA", 70 * time.Second, (*check).attentionTimes},
 	}
 	for _, c := range s.Training {
 		all = append(all,
-			step{"train", "train " + c.Model, "training " + c.Model, 20 * time.Second, func(k *check, ctx context.Context) error {
+			step{"train", "train " + c.Model, "training " + c.Model, 15 * time.Second, func(k *check, ctx context.Context) error {
 				return k.one(ctx, oursSide, c)
 			}},
-			step{"train", "train " + c.Model + " PyTorch", "the same by torch.compile and SDPA", 70 * time.Second, func(k *check, ctx context.Context) error {
+			step{"train", "train " + c.Model + " PyTorch", "the same by torch.compile and SDPA", 75 * time.Second, func(k *check, ctx context.Context) error {
 				return k.one(ctx, torchSide, c)
 			}})
 	}

@@ -47,9 +47,7 @@ func measureTraining(b kernels.Backend, shapes *Shapes, c Case) (a Answer, err e
 			return nil
 		}})
 	a.Clock, a.Tokens, a.FLOPs = clockHost, tokens, m.Plan().PerToken*float64(tokens)
-	for _, bytes := range b.Usage().Peak {
-		a.Memory += bytes
-	}
+	a.Memory = deviceBytes(b)
 	a.About = map[string]string{"parameters": fmt.Sprint(config.NumParams()), "planned bytes": fmt.Sprint(m.Plan().Total())}
 	return a, err
 }

@@ -13,8 +13,9 @@ import (
 )
 
 // Time calls f and returns how many seconds the device took for what f issued, by events on the stream. What was issued before
-// is waited for first.
-func (b *Backend) Time(f func()) (seconds float64, err error) {
+// is waited for first. Then ahead, unless it is nil, is called and not timed: with the device busy, the time that the host takes
+// to issue the first of f does not count.
+func (b *Backend) Time(ahead, f func()) (seconds float64, err error) {
 	var events [2]cu.Event
 	for i := range events {
 		if err := b.inContext(func() (err error) { events[i], err = cu.MakeEvent(cu.DefaultEvent); return err }); err != nil {
@@ -28,6 +29,9 @@ func (b *Backend) Time(f func()) (seconds float64, err error) {
 		return 0, err
 	}
 	record := func(i int) error { return b.inContext(func() error { return events[i].Record(b.stream) }) }
+	if ahead != nil {
+		ahead()
+	}
 	err = record(0)
 	f()
 	if err = errors.Join(err, record(1), b.Sync()); err != nil {

@@ -86,33 +86,16 @@ func (r scorer) bytes(tensors ...kernels.Tensor) []byte {
 	return out
 }
 
-// f32, f64 and i32 wait and read a tensor.
-func (r scorer) f32(x kernels.Tensor) []float32 {
-	r.t.Helper()
-	raw := r.bytes(x)
-	out := make([]float32, x.Len())
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
-	return out
-}
+func (r scorer) f32(x kernels.Tensor) []float32 { return elements[float32](r, x) }
+func (r scorer) f64(x kernels.Tensor) []float64 { return elements[float64](r, x) }
+func (r scorer) i32(x kernels.Tensor) []int32   { return elements[int32](r, x) }
 
-func (r scorer) f64(x kernels.Tensor) []float64 {
+// elements waits and reads a tensor.
+func elements[T float32 | float64 | int32](r scorer, x kernels.Tensor) []T {
 	r.t.Helper()
-	raw := r.bytes(x)
-	out := make([]float64, x.Len())
-	for i := range out {
-		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
-	}
-	return out
-}
-
-func (r scorer) i32(x kernels.Tensor) []int32 {
-	r.t.Helper()
-	raw := r.bytes(x)
-	out := make([]int32, x.Len())
-	for i := range out {
-		out[i] = int32(binary.LittleEndian.Uint32(raw[4*i:]))
+	out := make([]T, x.Len())
+	if _, err := binary.Decode(r.bytes(x), binary.LittleEndian, out); err != nil {
+		r.t.Fatal(err)
 	}
 	return out
 }

@@ -57,7 +57,11 @@ def main() -> None:
             said = answer(json.loads(line), device)
         except Exception as e:  # it belongs to this case; the next may go well
             said = {"error": f"{type(e).__name__}: {e}"}
-        ANSWERS.write(json.dumps(said) + "\n")
+        try:
+            line = json.dumps(said, allow_nan=False)
+        except ValueError:
+            line = json.dumps({"error": f"a figure that is not finite: {said}"})
+        ANSWERS.write(line + "\n")
         ANSWERS.flush()
 
 

@@ -59,7 +59,7 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=0.02)
 
     def forward(self, tokens, targets):  # [B,T] both; returns the mean loss
-        x = self.embed(tokens)
+        x = self.embed(tokens).to(torch.bfloat16)  # the residual stream, as ours: autocast by itself would leave it f32
         for block in self.blocks:
             x = block(x, self.cos, self.sin)
         x = F.rms_norm(x, (x.shape[-1],), self.norm, self.eps)
