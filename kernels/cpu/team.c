@@ -44,6 +44,7 @@ struct team {
 	_Alignas(64) _Atomic uint32_t arrived;
 	_Alignas(64) _Atomic uint32_t generation; // barriers passed
 	_Atomic uint32_t blocked;                 // threads asleep on generation
+	int skip;                                 // `failed` as it was between two operations
 	counter claims[TEAM_PHASES];
 	_Alignas(64) _Atomic uint32_t failed;
 	char message[512];
@@ -100,6 +101,8 @@ static void arrive(team *t, int end, uint32_t finished) {
 			if (atomic_load_explicit(&t->claims[i].next, memory_order_relaxed))
 				atomic_store_explicit(&t->claims[i].next, 0, memory_order_relaxed);
 		}
+		// Before `done`, behind which the host may clear it, and before `generation`, behind which the threads read it.
+		t->skip = atomic_load(&t->failed) != 0;
 		atomic_store(&t->done, finished);
 		if (atomic_load(&t->wanted) == finished) futex_wake(&t->done);
 	}
@@ -168,8 +171,9 @@ static void *run(void *arg) {
 		leave_while(&t->head, seq, &t->sleepers, t->spins);
 		slot *op = &t->ring[seq % RING];
 		if (!op->fn) return NULL;
-		// Every thread sees the same `failed` here: it changes only inside an operation, and back only when none is queued.
-		if (op->always || !atomic_load(&t->failed)) op->fn(&w, op->args);
+		// Every thread sees the same `skip` here: the last one to arrive sets it, when no thread is in an operation, and the host
+		// clears it when none is queued. `failed` may be set by a thread that is in the operation already, while this one is late.
+		if (op->always || !t->skip) op->fn(&w, op->args);
 		arrive(t, 1, seq + 1);
 	}
 }
@@ -321,7 +325,10 @@ int team_failure(team *t, char *out, size_t size, int clear) {
 	team_wait(t);
 	if (!atomic_load(&t->failed)) return 0;
 	snprintf(out, size, "%s", t->message);
-	if (clear) atomic_store(&t->failed, 0);
+	if (clear) {
+		t->skip = 0;
+		atomic_store(&t->failed, 0);
+	}
 	return 1;
 }
 

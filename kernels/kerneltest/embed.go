@@ -76,6 +76,17 @@ func embedFailures() []Failure {
 					Out: p.Out("out", exact, kernels.F32, 3, 4), Table: p.In("table", kernels.F32, 5, 4), Tokens: p.Ints("tokens", 4, 0, token),
 				})
 			}})
+		for _, accumulate := range []bool{false, true} {
+			name := fmt.Sprintf("token %d,accumulate=%v", token, accumulate)
+			out = append(out, Failure{Op: "EmbedBackward", Name: name, Want: []string{"embed_backward", "2", fmt.Sprint(token)}, Run: func(p *Probe) {
+				a := kernels.EmbedBackwardArgs{
+					DTable: p.Grad("dtable", accumulate, exact, kernels.F32, 5, 4), DOut: p.In("dout", kernels.F32, 3, 4),
+					Tokens: p.Ints("tokens", 4, 0, token), Accumulate: accumulate,
+				}
+				a.Work = p.Work(p.B.EmbedBackwardPlan(a))
+				p.B.EmbedBackward(a)
+			}})
+		}
 	}
 	return out
 }

@@ -2,8 +2,10 @@
 // between threads. Sizes are small and odd, so that threads share cache lines and outnumber the work.
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attention.h"
+#include "copy.h"
 #include "crossentropy.h"
 #include "dropout.h"
 #include "embed.h"
@@ -140,7 +142,33 @@ static void pick_tokens(team *t, int isa, unsigned char *out) {
 	free(logits);
 }
 
+// embed_fails lets an op fail before its barrier: threads that come to it late must take part in it nevertheless, and the next op
+// must find all of them behind it. A team that loses step hangs, so there is a limit.
+static void embed_fails(team *t, int isa, unsigned char *out) {
+	float *dout = values(N * C), *dtable = (float *)out;
+	int32_t good[N], bad[N];
+	for (int i = 0; i < N; i++) bad[i] = good[i] = i * i % 11;
+	bad[0] = 11;
+	embed_backward_args ok = {.dtable = AT(dtable), .dout = AT(dout), .tokens = AT(good), .rows = N, .dim = C, .vocab = 11, .type = DT_F32}, fails = ok;
+	fails.tokens = AT(bad);
+	fill_args skipped = {.dst = out, .bytes = 8, .pattern = 1};
+	uint64_t first;
+	char text[64];
+	alarm(120);
+	for (int i = 0; i < 200; i++) {
+		ISSUE(embed_backward, fails);
+		team_submit(t, primer_fill, &skipped, sizeof skipped);
+		if (!team_failure(t, text, sizeof text, 1)) abort();
+		if (memcpy(&first, out, 8), first == 1) abort();
+		ISSUE(embed_backward, ok);
+	}
+	team_wait(t);
+	alarm(0);
+	free(dout);
+}
+
 const harness_case harness_ops[] = {
 	{"norm, glu, dropout, embed", ROWS_BYTES, rows}, {"rope, attention", ATTEND_BYTES, attend}, {"paged", PAGED_BYTES, paged},
-	{"loss, sums, adamw", TRAIN_BYTES, train_end},   {"sample", 36 * 4, pick_tokens},           {0},
+	{"loss, sums, adamw", TRAIN_BYTES, train_end},   {"sample", 36 * 4, pick_tokens},           {"embed fails", 11 * C * 4, embed_fails},
+	{0},
 };
