@@ -10,7 +10,7 @@ type Readback interface {
 	Fetch(src ...Tensor)
 	// Wait waits until the copies of the last Fetch have arrived, and for nothing issued since, and returns their bytes, which
 	// stand until the next Fetch. A failure of what was issued before Fetch is returned instead (it may be one of something
-	// issued later that has failed by now) and stays for Sync.
+	// issued later that has failed by now) and stays for Sync; it is returned also where Sync has taken it since Fetch.
 	Wait() ([]byte, error)
 	// Close gives the memory back; before the backend is closed.
 	Close()

@@ -29,6 +29,7 @@ type Options struct {
 type Backend struct {
 	queue   sync.Mutex // guards the team's host side; held for the time of a call
 	team    *C.team
+	taken   *taken // what the next failure that Sync takes goes to; guarded by queue
 	threads int
 	memory  memory
 }
@@ -46,7 +47,7 @@ func Open(opt Options) (*Backend, error) {
 	if t == nil {
 		return nil, fmt.Errorf("cpu: cannot start %d threads: %w", n, err)
 	}
-	return &Backend{team: t, threads: n, memory: memory{live: map[*kernels.Memory]bool{}}}, nil
+	return &Backend{team: t, taken: &taken{}, threads: n, memory: memory{live: map[*kernels.Memory]bool{}}}, nil
 }
 
 // Name is "cpu".

@@ -14,7 +14,12 @@ type readback struct {
 	mem    *kernels.Memory
 	filled int64
 	ticket C.uint32_t
+	taken  *taken // that of the last Fetch
 }
+
+// taken is the failure with which a time between two failures ended, once Sync has taken it. Copies fetched in that time may have been
+// skipped for it.
+type taken struct{ failure error }
 
 // OpenReadback makes room for results that are looked at while the team goes on.
 func (b *Backend) OpenReadback(bytes int64) (kernels.Readback, error) {
@@ -30,6 +35,7 @@ func (r *readback) Fetch(src ...kernels.Tensor) {
 	r.b.queue.Lock()
 	defer r.b.queue.Unlock()
 	at := r.mem.Addr
+	r.taken = r.b.taken
 	for _, t := range src {
 		r.ticket = C.read_from(r.b.open(), C.uintptr_t(at), C.uintptr_t(t.Addr), C.size_t(t.Bytes()))
 		at += uintptr(t.Bytes())
@@ -49,6 +55,9 @@ func (r *readback) reach() error {
 	defer r.b.queue.Unlock()
 	if r.filled > 0 {
 		C.team_reach(r.b.open(), r.ticket)
+	}
+	if r.taken != nil && r.taken.failure != nil {
+		return r.taken.failure
 	}
 	if C.team_failed(r.b.open()) == 0 {
 		return nil

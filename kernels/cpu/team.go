@@ -71,7 +71,12 @@ func (b *Backend) firstFailure(clear C.int) error {
 		return nil
 	}
 	msg, _, _ := strings.Cut(string(text[:]), "\x00")
-	return fmt.Errorf("%w: cpu: %s", kernels.ErrDevice, msg)
+	err := fmt.Errorf("%w: cpu: %s", kernels.ErrDevice, msg)
+	if clear != 0 {
+		b.taken.failure = err
+		b.taken = &taken{}
+	}
+	return err
 }
 
 // Sync waits for everything issued and returns the first failure since the last Sync.

@@ -19,6 +19,7 @@ type readback struct {
 	event   cu.Event
 	filled  int64
 	fetched bool
+	failed  error // why the last Fetch has no bytes: Wait says so also after a Sync
 }
 
 const readbackHead = 64
@@ -39,9 +40,14 @@ func (b *Backend) OpenReadback(bytes int64) (kernels.Readback, error) {
 
 func (r *readback) Fetch(src ...kernels.Tensor) {
 	b := r.b
-	r.filled, r.fetched = kernels.CheckReadback(r.mem.Size-readbackHead, src), false
+	r.filled, r.fetched, r.failed = kernels.CheckReadback(r.mem.Size-readbackHead, src), false, nil
 	b.issue.Lock()
 	defer b.issue.Unlock()
+	defer func() {
+		if !r.fetched {
+			r.failed = b.sticky
+		}
+	}()
 	if b.sticky != nil {
 		return
 	}
@@ -88,9 +94,13 @@ func (r *readback) Wait() ([]byte, error) {
 	defer b.issue.Unlock()
 	if waited != nil {
 		b.stick("an operation since the last Sync", waited)
+		r.fetched, r.failed = false, b.sticky
+	}
+	if r.failed != nil {
+		return nil, r.failed
 	}
 	all := hostBytes(r.mem.Addr, int(r.mem.Size))
-	if r.fetched && waited == nil {
+	if r.fetched {
 		if seen := b.failureOf(all); seen != nil {
 			return nil, seen // it stays on the device for Sync
 		}

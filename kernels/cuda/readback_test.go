@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -130,5 +131,38 @@ func TestReadbackWaitsForItsEventOnly(t *testing.T) {
 		}
 		copy(want, bytes.Repeat([]byte{0, 0, 0x40, 0x40}, 16)) // 3, from the fills of this round
 		all, events = StandInWaits()
+	}
+}
+
+// A Fetch behind a call that failed copies nothing: Wait says so, whether Sync has taken the failure meanwhile or not, and the next
+// Fetch is a new beginning.
+func TestReadbackKeepsTheFailureOfACall(t *testing.T) {
+	b := opened(t)
+	x := newMatrix(t, b, kernels.F32, 1, 4, 4)
+	r, err := b.OpenReadback(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cause := errors.New("refused")
+	b.issue.Lock()
+	b.stick("write", cause)
+	b.issue.Unlock()
+	r.Fetch(x.Tensor)
+	for _, when := range []string{"before Sync", "after Sync"} {
+		if got, err := r.Wait(); !errors.Is(err, cause) {
+			t.Errorf("%s: Wait returns %v, %v, want the failure", when, got, err)
+		}
+		if err := b.Sync(); (when == "before Sync") != errors.Is(err, cause) {
+			t.Errorf("%s: Sync: %v", when, err)
+		}
+	}
+	r.Fetch(x.Tensor)
+	want := make([]byte, 64)
+	if err := b.Read(want, x.Tensor); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.Wait(); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("fetched again: %v, %v, want %v", got, err, want)
 	}
 }

@@ -134,6 +134,12 @@ func TestGraph(t *testing.T) {
 		if err := b.Sync(); err != nil {
 			t.Errorf("%s: after the capture: %v", name, err)
 		}
+		if name != "fetched" {
+			continue
+		}
+		if _, err := late.Wait(); !errors.Is(err, kernels.ErrDevice) {
+			t.Errorf("waiting for what was fetched within a capture: %v, want kernels.ErrDevice", err)
+		}
 	}
 }
 

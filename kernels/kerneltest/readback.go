@@ -70,13 +70,30 @@ func readbackFails(b kernels.Backend, r kernels.Readback, mem *kernels.Memory) e
 	b.Write(token, encode(kernels.I32, []float64{5}))
 	b.Embed(kernels.EmbedArgs{Out: out, Table: table, Tokens: token})
 	r.Fetch(out)
-	for range 2 {
-		if _, err := r.Wait(); !errors.Is(err, kernels.ErrDevice) {
-			return fmt.Errorf("behind a failure Wait says %v, want kernels.ErrDevice", err)
+	fails := func(when string) error {
+		for range 2 {
+			if _, err := r.Wait(); !errors.Is(err, kernels.ErrDevice) {
+				return fmt.Errorf("behind a failure, %s Wait says %v, want kernels.ErrDevice", when, err)
+			}
 		}
+		return nil
+	}
+	if err := fails("before Sync"); err != nil {
+		return err
 	}
 	if err := b.Sync(); !errors.Is(err, kernels.ErrDevice) {
 		return fmt.Errorf("after Wait the failure is gone: Sync says %v", err)
+	}
+	if err := fails("after Sync"); err != nil {
+		return err
+	}
+	b.Embed(kernels.EmbedArgs{Out: out, Table: table, Tokens: token})
+	r.Fetch(out)
+	if err := b.Sync(); !errors.Is(err, kernels.ErrDevice) {
+		return fmt.Errorf("behind Fetch Sync says %v, want kernels.ErrDevice", err)
+	}
+	if err := fails("looked at only after Sync,"); err != nil {
+		return err
 	}
 	r.Fetch(out)
 	_, err := r.Wait()

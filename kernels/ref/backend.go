@@ -75,13 +75,14 @@ func (b *Backend) Read(dst []byte, src kernels.Tensor) error {
 	return nil
 }
 
-// run does one operation, unless one before it has failed.
-func (b *Backend) run(op func() error) {
+// run does one operation, unless one before it has failed, and returns the first failure since the last Sync.
+func (b *Backend) run(op func() error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.failed == nil {
 		b.failed = op()
 	}
+	return b.failed
 }
 
 // deviceError is a failure that depends on the data: bad tokens, targets, slots.

@@ -7,6 +7,7 @@ type readback struct {
 	b      *Backend
 	mem    *kernels.Memory
 	filled int64
+	failed error // why the last Fetch copied nothing
 }
 
 // OpenReadback makes room for results that are looked at later.
@@ -20,7 +21,7 @@ func (b *Backend) OpenReadback(bytes int64) (kernels.Readback, error) {
 
 func (r *readback) Fetch(src ...kernels.Tensor) {
 	r.filled = kernels.CheckReadback(r.mem.Size, src)
-	r.b.run(func() error {
+	r.failed = r.b.run(func() error {
 		to := r.bytes()
 		for _, t := range src {
 			to = to[copy(to, t.HostBytes()):]
@@ -32,6 +33,9 @@ func (r *readback) Fetch(src ...kernels.Tensor) {
 func (r *readback) Wait() ([]byte, error) {
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
+	if r.failed != nil {
+		return nil, r.failed
+	}
 	if r.b.failed != nil {
 		return nil, r.b.failed
 	}
