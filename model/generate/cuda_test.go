@@ -177,4 +177,5 @@ func TestEndingsOnTheDevice(t *testing.T) {
 	stops(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 8}, Options{TokenBytes: letter}))
 	badRequests(t, engine(t, b, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 8}, Options{CacheTokens: 40}))
 	failedStep(t, b)
+	failedChunk(t, b)
 }

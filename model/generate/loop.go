@@ -35,14 +35,23 @@ func (e *Engine) loop() {
 		}
 		var err error
 		if issued, err = e.advance(issued, running); err != nil {
-			for _, s := range running {
-				s.fail(fmt.Errorf("%w: %w", errDevice, err))
-				e.pool.release(s.pages)
-			}
+			e.failAll(running, err)
 			running, issued = nil, nil
 			continue
 		}
 		running = e.settle(running)
+	}
+}
+
+// failAll ends all that runs with a failure of the device. It may be of a step that nobody waited for, whose pages are remembered
+// but were never written, so no page is found any more.
+func (e *Engine) failAll(running []*sequence, err error) {
+	for _, s := range running {
+		e.pool.release(s.pages)
+	}
+	e.pool.forget()
+	for _, s := range running {
+		s.fail(fmt.Errorf("%w: %w", errDevice, err))
 	}
 }
 
@@ -181,7 +190,7 @@ func (e *Engine) issue(b *batch) error {
 }
 
 // look takes the tokens that a step drew and moves its sequences on. A step that draws none is not waited for: what it fails
-// with comes back from a later one.
+// with comes back from a later one, and what it should have written is forgotten then.
 func (e *Engine) look(b *batch) (err error) {
 	var tokens []int32
 	var logProbs []float32

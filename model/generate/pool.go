@@ -112,6 +112,20 @@ func (p *pool) release(pages []int32) {
 	}
 }
 
+// forget makes every page unknown and those that nobody uses free. Nobody who goes on may hold a page: it would be remembered
+// again.
+func (p *pool) forget() {
+	clear(p.byKey)
+	for n := range p.pages {
+		page := &p.pages[n]
+		page.serial, page.key = 0, pageKey{}
+		if page.idle != nil {
+			p.idle.Remove(page.idle)
+			page.idle, p.free = nil, append(p.free, int32(n))
+		}
+	}
+}
+
 func tokenKey(tokens []int32) string {
 	b := make([]byte, 0, 4*len(tokens))
 	for _, t := range tokens {
