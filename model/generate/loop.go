@@ -26,8 +26,14 @@ func (e *Engine) loop() {
 		}
 	}()
 	for {
-		if !e.collect(&waiting, len(running) == 0 && issued == nil) {
+		work, open := e.collect(&waiting, len(running) == 0 && issued == nil)
+		if !open {
 			return
+		}
+		if work != nil {
+			running, issued = e.quiet(issued, running), nil
+			work()
+			continue
 		}
 		waiting, running = e.admit(waiting, running)
 		if len(running) == 0 && issued == nil {
@@ -73,63 +79,20 @@ func (e *Engine) advance(issued *batch, running []*sequence) (ahead *batch, err 
 	return ahead, e.look(issued)
 }
 
-// collect takes what goroutines handed over; it waits for the first only when there is nothing to compute. false: closed.
-func (e *Engine) collect(waiting *[]*sequence, wait bool) bool {
-	wait = wait && len(*waiting) == 0
-	for {
-		var j job
-		if wait {
-			select {
-			case j = <-e.jobs:
-			case <-e.closed:
-				return false
-			}
-		} else {
-			select {
-			case j = <-e.jobs:
-			case <-e.closed:
-				return false
-			default:
-				return true
-			}
+// quiet waits for all that is under way and looks at it: other work on the model must not take over the failure of a step, nor
+// come between a step and its tokens.
+func (e *Engine) quiet(issued *batch, running []*sequence) []*sequence {
+	var err error
+	if issued != nil {
+		if err = e.look(issued); err == nil {
+			running = e.settle(running)
 		}
-		if j.work != nil {
-			j.work()
-			continue
-		}
-		*waiting, wait = append(*waiting, j.seq), false
 	}
-}
-
-// admit starts waiting sequences, in order, while there are pages and places.
-func (e *Engine) admit(waiting, running []*sequence) (left, now []*sequence) {
-	for len(waiting) > 0 {
-		s := waiting[0]
-		if err := s.ctx.Err(); err != nil {
-			s.fail(err)
-			waiting = waiting[1:]
-			continue
-		}
-		if len(running) >= e.seats {
-			break
-		}
-		// The last prompt token is always computed: its logits are needed.
-		found := e.pool.match(s.tokens[:len(s.tokens)-1])
-		e.pool.retain(found)
-		need := e.pagesFor(&s.req) - len(found)
-		if need > e.pool.available() {
-			e.pool.release(found)
-			break
-		}
-		s.pages = found
-		for range need {
-			s.pages = append(s.pages, e.pool.take())
-		}
-		s.done = len(found) * e.pool.size
-		s.cached = s.done
-		running, waiting = append(running, s), waiting[1:]
+	if err = errors.Join(err, e.m.Sync()); err != nil {
+		e.failAll(running, err)
+		return nil
 	}
-	return waiting, running
+	return running
 }
 
 // plan gives every sequence a row before any gets a chunk: decoding goes on while prompts are read.
