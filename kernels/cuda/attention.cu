@@ -19,57 +19,7 @@
 //
 // No spills. Smaller head dimensions than a kernel's are filled with zeros. Tried and dropped, by registers and spills only: 64 keys
 // for D 128 (spills), addresses of every chunk held through the loop (spills).
-#include "attention.cuh"
-
-// online is the softmax so far of a lane's rows 16m + 8h + g: the greatest score before scaling, and the lane's part of the sum.
-template <int MB> struct online {
-	float top[MB][2], sum[MB][2];
-};
-
-// turn_signs negates a tile that is being copied.
-template <int ELEMENTS, int THREADS> DEVICE void turn_signs(bf16 *tile) {
-	cp_wait<0>();
-	__syncthreads();
-	for (int i = threadIdx.x; i < ELEMENTS / 2; i += THREADS) ((u32 *)tile)[i] ^= 0x80008000u;
-}
-
-// to_probabilities turns products into exp2(scale·s − new maximum), and rescales what was summed relative to the old one.
-template <int D, int MB, int NB> DEVICE void to_probabilities(float (&s)[MB][NB][4], float (&out)[MB][D / 8][4], online<MB> &on, float scale) {
-	UNROLL for (int m = 0; m < MB; m++)
-		UNROLL for (int h = 0; h < 2; h++) {
-			float top = on.top[m][h];
-			UNROLL for (int n = 0; n < NB; n++) top = fmaxf(top, fmaxf(s[m][n][2 * h], s[m][n][2 * h + 1])); // a NaN is no maximum
-			top = fmaxf(top, shuffle_xor(top, 1));
-			top = fmaxf(top, shuffle_xor(top, 2));
-			const float base = top == MINUS_INFINITY ? 0 : top * scale; // no key yet
-			const float old = exp2_fast(fma_rn(on.top[m][h], scale, -base));
-			float sum = on.sum[m][h] * old;
-			UNROLL for (int n = 0; n < NB; n++)
-				UNROLL for (int e = 2 * h; e < 2 * h + 2; e++) {
-					s[m][n][e] = exp2_fast(fma_rn(s[m][n][e], scale, -base));
-					sum += s[m][n][e];
-				}
-			UNROLL for (int n = 0; n < D / 8; n++) out[m][n][2 * h] *= old, out[m][n][2 * h + 1] *= old;
-			on.top[m][h] = top, on.sum[m][h] = sum;
-		}
-}
-
-// finish divides by the sums and stores.
-template <int D, int MB> DEVICE void finish(const attention_args &a, const document &doc, int head, int q0, float scale, const float (&sum)[MB][D / 8][4], online<MB> &on) {
-	const int lane = threadIdx.x % WARP;
-	float f[MB][2];
-	UNROLL for (int m = 0; m < MB; m++)
-		UNROLL for (int h = 0; h < 2; h++) {
-			float total = on.sum[m][h];
-			total += shuffle_xor(total, 1);
-			total += shuffle_xor(total, 2);
-			f[m][h] = a.keep / total;
-			const int row = q0 + 16 * m + 8 * h + lane / 4;
-			if (lane % 4 == 0 && row < doc.length) a.lse[head * a.rows + doc.start + row] = on.top[m][h] * scale * LN_2 + logf(total);
-		}
-	const i64 stride = (i64)a.heads * a.dim;
-	store_rows<D>((bf16 *)a.out + doc.start * stride + (i64)head * a.dim, stride, q0, doc.length, a.dim, sum, f);
-}
+#include "attention_online.cuh"
 
 // Rows of a block: 4 warps of 16·MB queries each, against tiles of 8·NB keys.
 template <int D, int MB, int NB, bool DROP> DEVICE void attention(const attention_args &a) {
@@ -113,7 +63,9 @@ template <int D, int MB, int NB, bool DROP> DEVICE void attention(const attentio
 		float s[MB][NB][4];
 		scores<D, MB, NB>(s, queries, row0, keys);
 		if (!whole) fill_masked(s, may, MINUS_INFINITY);
-		to_probabilities<D>(s, sum, on, scale);
+		float old[MB][2];
+		to_probabilities(s, on, old, scale);
+		rescale(sum, old);
 		if (DROP) {
 			kept_bits<MB> bits;
 			kept_by_query<MB, NB>(bits, drop, q0, j0);

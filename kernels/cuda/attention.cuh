@@ -71,6 +71,10 @@ template <int SIZE> DEVICE document find_document(const attention_args &a, int t
 // place is where chunk c of a row lies.
 template <int D> DEVICE bf16 *place(bf16 *tile, int row, int c) { return tile + row * D + ((c ^ (row & 7)) << 3); }
 template <int D> DEVICE const bf16 *place(const bf16 *tile, int row, int c) { return tile + row * D + ((c ^ (row & 7)) << 3); }
+// row_places and, for tiles of another layout, column_places (warpgroup.cuh) say it to templates.
+template <int D> struct row_places {
+	DEVICE bf16 *at(bf16 *tile, int row, int c) { return place<D>(tile, row, c); }
+};
 // lane_place is what a lane gives an ldmatrix for the 16 × 16 elements from row `row` and chunk c on, multiples of 16 and of 2: row
 // lane%16, chunk lane/16. One address for all products, with four different offsets at most, keeps registers free.
 template <int D> DEVICE const bf16 *lane_place(const bf16 *tile, int row, int c) {
@@ -80,13 +84,14 @@ template <int D> DEVICE const bf16 *lane_place(const bf16 *tile, int row, int c)
 
 // load_tile starts the copy of rows [first, first+ROWS) of `from`, whose rows are stride elements apart and of which there are
 // `length`, each of dim elements (a multiple of 8).
-template <int ROWS, int D, int THREADS> DEVICE void load_tile(bf16 *tile, const bf16 *from, i64 stride, int first, int length, int dim) {
+template <int ROWS, int D, int THREADS, class PLACES = row_places<D>>
+DEVICE void load_tile(bf16 *tile, const bf16 *from, i64 stride, int first, int length, int dim) {
 	constexpr int STEP = THREADS / (D / 8);
 	const int row = threadIdx.x / (D / 8), c = threadIdx.x % (D / 8), rows = c * 8 < dim ? length - first : 0;
 	const bf16 *p = from + (first + row) * stride + c * 8;
 	UNROLL for (int i = 0; i < ROWS; i += STEP, p += STEP * stride) {
 		const bool valid = row + i < rows;
-		cp_async16(place<D>(tile, row + i, c), valid ? p : from, valid);
+		cp_async16(PLACES::at(tile, row + i, c), valid ? p : from, valid);
 	}
 }
 
@@ -175,7 +180,7 @@ template <int MB, int NB> DEVICE void fill_masked(float (&s)[MB][NB][4], const m
 
 // add_allowed is add_product for a tile at an edge of the mask that holds NaN or infinities, which a weight of 0 would not keep out:
 // column by column of p, skipping what is not allowed. Rare, so it is small instead of fast.
-template <int D, int DA, int MB, int NB>
+template <class PLACES, int DA, int MB, int NB>
 DEVICE void add_allowed(float (&sum)[MB][DA / 8][4], const weights<MB, NB> &p, const bf16 *y, int c0, const mask &k) {
 	const int lane = threadIdx.x % WARP, g = lane / 4, t = lane % 4;
 	_Pragma("unroll 1") for (int j = 0; j < 8 * NB; j++) {
@@ -187,7 +192,7 @@ DEVICE void add_allowed(float (&sum)[MB][DA / 8][4], const weights<MB, NB> &p, c
 				const float weight = f32_bits(j % 2 ? word & 0xffff0000u : word << 16);
 				if (!allowed(k, 16 * m + 8 * h + g, j)) continue;
 				UNROLL for (int n = 0; n < DA / 8; n++) {
-					const u32 pair = *(const u32 *)(place<D>(y, j, c0 + n) + 2 * t);
+					const u32 pair = *(const u32 *)(PLACES::at((bf16 *)y, j, c0 + n) + 2 * t);
 					sum[m][n][2 * h] += weight * f32_bits(pair << 16);
 					sum[m][n][2 * h + 1] += weight * f32_bits(pair & 0xffff0000u);
 				}
@@ -199,7 +204,7 @@ DEVICE void add_allowed(float (&sum)[MB][DA / 8][4], const weights<MB, NB> &p, c
 template <int D, int DA, int MB, int NB>
 DEVICE void add_weighted(float (&sum)[MB][DA / 8][4], const weights<MB, NB> &p, const bf16 *y, int c0, const mask &k, bool whole) {
 	if (whole || all_finite<8 * NB, D>(y)) add_product<D, DA, MB, NB>(sum, p, y, c0);
-	else add_allowed<D, DA, MB, NB>(sum, p, y, c0, k);
+	else add_allowed<row_places<D>, DA, MB, NB>(sum, p, y, c0, k);
 }
 
 // dropout is the stream of one head of one document.

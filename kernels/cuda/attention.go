@@ -9,8 +9,8 @@ import (
 )
 
 func init() {
-	registerOp("attention", "sm80")
-	registerVariants("attention_backward", variantInfo{"sm80", "sm80"}, variantInfo{"atomic", "atomic"})
+	registerVariants("attention", variantInfo{name: "sm90", bits: "sm90", hopper: true}, variantInfo{name: "sm80", bits: "sm80"})
+	registerVariants("attention_backward", variantInfo{name: "sm80", bits: "sm80"}, variantInfo{name: "atomic", bits: "atomic"})
 }
 
 // maxHeadDim bounds head_dim: a plain kernel keeps four rows of it a warp in shared memory.
@@ -45,21 +45,26 @@ func named(name string) [2]string { return [2]string{name + "_bf16", name + "_dr
 
 // attentionTable has the tiles for head dimensions up to 64, 128 and 256. Shared memory in rows of D bf16: the block's own, and
 // two stages of two operands; and the statistics of two stages of queries. The atomic kernels have a tile of ds beside that.
-var attentionTable = [3]struct{ forward, queries, keys, atomic attentionTiles }{
+//
+// hopper has the kernels of attention_hopper.cu, which keep 1 KB free to align their tiles.
+var attentionTable = [3]struct{ forward, hopper, queries, keys, atomic attentionTiles }{
 	{
 		attentionTiles{named("attention_d64"), 128, 128, 1, (128 + 4*64) * 64 * 2},
+		attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
 		attentionTiles{named("attention_backward_queries_d64"), 128, 128, 1, (2*128 + 4*32) * 64 * 2},
 		attentionTiles{named("attention_backward_keys_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4},
 		attentionTiles{named("attention_backward_atomic_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4 + 16 + 128*32*2},
 	},
 	{
 		attentionTiles{named("attention_d128"), 128, 128, 1, (128 + 4*32) * 128 * 2},
+		attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
 		attentionTiles{named("attention_backward_queries_d128"), 128, 128, 1, (2*128 + 4*32) * 128 * 2},
 		attentionTiles{named("attention_backward_keys_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4},
 		attentionTiles{named("attention_backward_atomic_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4 + 16 + 128*64*2},
 	},
 	{
 		attentionTiles{named("attention_d256"), 64, 128, 1, (64 + 4*32) * 256 * 2},
+		attentionTiles{}, // none
 		attentionTiles{named("attention_backward_queries_d256"), 64, 128, 1, (2*64 + 4*32) * 256 * 2},
 		attentionTiles{named("attention_backward_keys_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4},
 		attentionTiles{named("attention_backward_atomic_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4 + 16 + 64*32*2},
@@ -133,6 +138,9 @@ func (b *Backend) Attention(a kernels.AttentionArgs) {
 	}
 	if i, ok := tiled(a.QKV.Dim(2), a.QKV); ok {
 		t := &attentionTable[i].forward
+		if hopper := &attentionTable[i].hopper; b.pick(op) == "sm90" && hopper.rows > 0 {
+			t = hopper
+		}
 		kernel, grid := t.fit(&f, f.heads)
 		launch(b, op, kernel, grid, t.threads, t.shared, &f)
 		return

@@ -115,7 +115,8 @@ fiber_thread *turn_of(warp *w) {
 }
 
 std::string name_of(meeting at) {
-	static const char *const names[] = {"", "the end of the kernel", "__syncthreads", "__syncwarp", "shuffle_xor", "shuffle", "shuffle_up", "ballot", "ldmatrix", "ldmatrix_turned", "mma"};
+	static const char *const names[] = {"", "the end of the kernel", "__syncthreads", "__syncwarp", "shuffle_xor", "shuffle", "shuffle_up", "ballot", "ldmatrix", "ldmatrix_turned", "mma",
+	                                      "group_fence", "a product of the warpgroup", "group_commit", "group_wait"};
 	return names[at];
 }
 [[noreturn]] void stop_apart(const thread *a, const thread *b) {
@@ -146,7 +147,8 @@ fiber *end_of_turn() {
 		w->waits = at;
 	} else {
 		if (w->lanes < lanes) stop(name_of(at) + " in a warp of " + std::to_string(w->lanes) + " lanes (" + place(w->threads) + ")");
-		exchange_lanes(w->threads, at);
+		if (at >= MEET_GROUP_FENCE) group_meeting(w->threads, (int)(w - all_warps), at);
+		else exchange_lanes(w->threads, at);
 		make_ready(w);
 	}
 	land_some(w->threads + random_below(w->lanes));
@@ -203,12 +205,14 @@ void check_guards() {
 void run_block(dims at) {
 	block = at;
 	poison_shared();
+	group_start();
 	warps = (count + lanes - 1) / lanes, ready = 0;
 	for (int i = 0; i < count; i++) {
 		fiber_thread *t = threads + i;
 		t->index = {i % block_size.x, i / block_size.x % block_size.y, i / block_size.x / block_size.y};
 		t->at = MEET_NONE, t->groups = 0;
 		t->copies.clear();
+		t->unfenced.clear();
 		fiber_start(&t->context, t->stack, stack_size - i % 16 * 256, thread_main); // not all tops in the same lines of the cache
 	}
 	for (int i = 0; i < warps; i++) {

@@ -17,7 +17,8 @@ struct dims {
 };
 
 // Where threads meet. All lanes of a warp (a barrier: all threads of a block) must come to the same one, on the same line.
-enum meeting { MEET_NONE, MEET_EXIT, MEET_BARRIER, MEET_SYNCWARP, MEET_XOR, MEET_LANE, MEET_UP, MEET_BALLOT, MEET_LDMATRIX, MEET_LDMATRIX_TURNED, MEET_MMA };
+enum meeting { MEET_NONE, MEET_EXIT, MEET_BARRIER, MEET_SYNCWARP, MEET_XOR, MEET_LANE, MEET_UP, MEET_BALLOT, MEET_LDMATRIX, MEET_LDMATRIX_TURNED, MEET_MMA,
+               MEET_GROUP_FENCE, MEET_GROUP_MMA, MEET_GROUP_COMMIT, MEET_GROUP_WAIT };
 
 // What the running thread may know of itself. The rest of it is emulate.cpp's.
 struct thread {
@@ -40,6 +41,16 @@ struct product {
 	u32 b0, b1;
 };
 
+// Of a product of a warpgroup (warpgroup.cuh): d [n/8][4], a in registers or, where it is null, at `left`.
+struct group_product {
+	float *d;
+	const u32 *a;
+	u64 left, right;
+	int n;
+	bool turned, add;
+};
+const u32 shared_base = 1152; // the address of the block's dynamic shared memory: variables stand before it
+
 #define HIDDEN __attribute__((visibility("hidden")))
 extern HIDDEN thread *now; // the thread that runs
 extern HIDDEN dims block, block_size, grid_size;
@@ -48,6 +59,7 @@ HIDDEN void *shared_memory();
 HIDDEN void async_copy(void *shared, const void *global, bool valid, int line, const char *file);
 HIDDEN void async_commit();
 HIDDEN void async_wait(int newest);
+HIDDEN void fence_copies();
 HIDDEN void aligned16(const void *p, int line, const char *file);
 HIDDEN void at_atomic(const void *p, size_t size, int line, const char *file);
 HIDDEN float half_to_float(u16 x);
@@ -163,8 +175,7 @@ DEVICE int atomic_swap_if(int *p, int expected, int x, HERE) {
 }
 DEVICE void fence_device() {}
 
-// An address is given as its distance from the block's dynamic shared memory.
-DEVICE u32 shared_address(const void *p) { return (u32)((const char *)p - (const char *)emulated::shared_memory()); }
+DEVICE u32 shared_address(const void *p) { return (u32)((const char *)p - (const char *)emulated::shared_memory()) + emulated::shared_base; }
 DEVICE void cp_async16(void *shared, const void *global, bool valid, HERE) { emulated::async_copy(shared, global, valid, line, file); }
 DEVICE void cp_commit() { emulated::async_commit(); }
 template <int newest> DEVICE void cp_wait() { emulated::async_wait(newest); }

@@ -5,9 +5,13 @@
 
 #include "emulate_run.h"
 
+#include <unordered_set>
+
 namespace emulated {
 
 namespace {
+
+std::unordered_set<const char *> waiting_for_fence;
 
 void land(fiber_thread *t, size_t i) {
 	copy &c = t->copies[i];
@@ -31,7 +35,24 @@ void async_copy(void *shared, const void *global, bool valid, int line, const ch
 	}
 	memset(shared, 0xff, 16);
 	t->copies.push_back(c);
+	t->unfenced.push_back(c.to);
+	waiting_for_fence.insert(c.to);
 }
+
+// Copies that have landed are seen by products from now on.
+void fence_copies() {
+	fiber_thread *t = (fiber_thread *)now;
+	std::vector<const char *> left;
+	for (const char *p : t->unfenced) {
+		bool landed = true;
+		for (const copy &c : t->copies) landed = landed && c.to != p;
+		if (landed) waiting_for_fence.erase(p);
+		else left.push_back(p);
+	}
+	t->unfenced = left;
+}
+bool fenced(const void *p) { return waiting_for_fence.count((const char *)p) == 0; }
+void forget_fences() { waiting_for_fence.clear(); }
 
 void async_commit() { ((fiber_thread *)now)->groups++; }
 

@@ -1,5 +1,5 @@
 // What the parts of the emulator share: emulate.cpp (launches and the order of threads), emulate_fault.cpp (addresses),
-// emulate_warp.cpp (what lanes exchange), emulate_async.cpp (asynchronous copies). The stand-in driver calls launch and seed.
+// emulate_warp.cpp (what lanes exchange), emulate_async.cpp (asynchronous copies), emulate_group.cpp (products of warpgroups). The stand-in driver calls launch and seed.
 #ifndef PRIMER_EMULATE_RUN
 #define PRIMER_EMULATE_RUN
 
@@ -28,6 +28,7 @@ struct fiber_thread : thread {
 	char *stack;
 	int groups; // committed by this thread
 	std::vector<copy> copies;
+	std::vector<const char *> unfenced; // where it copied to, unseen by products until its fence_products
 };
 
 // Launch runs the kernel to its end. False: it failed, and what holds the reason.
@@ -47,6 +48,11 @@ HIDDEN bool in_shared(const void *p, size_t size);
 
 HIDDEN void exchange_lanes(fiber_thread *warp, meeting at);
 HIDDEN void land_some(fiber_thread *t);
+// Products of warpgroups; group_start forgets what a block before left.
+HIDDEN void group_start();
+HIDDEN void group_meeting(fiber_thread *warp, int number, meeting at);
+HIDDEN void forget_fences();
+HIDDEN bool fenced(const void *p); // no copy to these 16 bytes waits for a fence
 
 // Faults. watch_faults takes SIGSEGV and SIGBUS over and hands on what is not a kernel's; describe tells what an address is.
 HIDDEN void watch_faults();

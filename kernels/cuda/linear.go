@@ -24,7 +24,7 @@ const (
 )
 
 // cuBLASLt picks its algorithm by the shape, so its sums have an order of their own for each number of rows.
-func init() { registerVariants(opLinear, variantInfo{"cublaslt", "cublaslt"}) }
+func init() { registerVariants(opLinear, variantInfo{name: "cublaslt", bits: "cublaslt"}) }
 
 // Linear issues y[N,O] = bias + x[N,I]·w[O,I]ᵀ. Seen by columns: Y[O,N] = turned W[I,O] · X[I,N].
 func (b *Backend) Linear(a kernels.LinearArgs) {
