@@ -10,7 +10,7 @@ import (
 
 func init() {
 	registerVariants("attention", variantInfo{name: "sm90", bits: "sm90", hopper: true}, variantInfo{name: "sm80", bits: "sm80"})
-	registerVariants("attention_backward", variantInfo{name: "sm80", bits: "sm80"}, variantInfo{name: "atomic", bits: "atomic"})
+	registerVariants("attention_backward", variantInfo{name: "sm90", bits: "sm90", hopper: true}, variantInfo{name: "sm80", bits: "sm80"}, variantInfo{name: "atomic", bits: "atomic"})
 }
 
 // maxHeadDim bounds head_dim: a plain kernel keeps four rows of it a warp in shared memory.
@@ -45,29 +45,39 @@ func named(name string) [2]string { return [2]string{name + "_bf16", name + "_dr
 
 // attentionTable has the tiles for head dimensions up to 64, 128 and 256. Shared memory in rows of D bf16: the block's own, and
 // two stages of two operands; and the statistics of two stages of queries. The atomic kernels have a tile of ds beside that.
-//
-// hopper has the kernels of attention_hopper.cu, which keep 1 KB free to align their tiles.
-var attentionTable = [3]struct{ forward, hopper, queries, keys, atomic attentionTiles }{
+var attentionTable = [3]struct{ forward, queries, keys, atomic attentionTiles }{
 	{
 		attentionTiles{named("attention_d64"), 128, 128, 1, (128 + 4*64) * 64 * 2},
-		attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
 		attentionTiles{named("attention_backward_queries_d64"), 128, 128, 1, (2*128 + 4*32) * 64 * 2},
 		attentionTiles{named("attention_backward_keys_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4},
 		attentionTiles{named("attention_backward_atomic_d64"), 128, 128, 1, (2*128+4*32)*64*2 + 4*32*4 + 16 + 128*32*2},
 	},
 	{
 		attentionTiles{named("attention_d128"), 128, 128, 1, (128 + 4*32) * 128 * 2},
-		attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
 		attentionTiles{named("attention_backward_queries_d128"), 128, 128, 1, (2*128 + 4*32) * 128 * 2},
 		attentionTiles{named("attention_backward_keys_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4},
 		attentionTiles{named("attention_backward_atomic_d128"), 128, 256, 1, (2*128+4*64)*128*2 + 4*64*4 + 16 + 128*64*2},
 	},
 	{
 		attentionTiles{named("attention_d256"), 64, 128, 1, (64 + 4*32) * 256 * 2},
-		attentionTiles{}, // none
 		attentionTiles{named("attention_backward_queries_d256"), 64, 128, 1, (2*64 + 4*32) * 256 * 2},
 		attentionTiles{named("attention_backward_keys_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4},
 		attentionTiles{named("attention_backward_atomic_d256"), 64, 128, 2, (2*64+4*32)*256*2 + 4*32*4 + 16 + 64*32*2},
+	},
+}
+
+// hopperTable has those of variant "sm90" for head dimensions up to 64 and 128: the block's rows and two stages of two operands
+// (backward: three), and 1 KB to align them by.
+var hopperTable = [2]struct{ forward, queries, keys attentionTiles }{
+	{
+		attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
+		attentionTiles{named("attention_backward_hopper_queries_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 1024},
+		attentionTiles{named("attention_backward_hopper_keys_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 4*64*4 + 1024},
+	},
+	{
+		attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
+		attentionTiles{named("attention_backward_hopper_queries_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 1024},
+		attentionTiles{named("attention_backward_hopper_keys_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 4*64*4 + 1024},
 	},
 }
 
@@ -86,6 +96,11 @@ func tiled(d int64, operands ...kernels.Tensor) (int, bool) {
 		return 1, true
 	}
 	return 2, true
+}
+
+// onHopper says whether op runs by the kernels of hopperTable[i].
+func (b *Backend) onHopper(op string, i int) bool {
+	return i < len(hopperTable) && b.pick(op) == "sm90"
 }
 
 // fit sets how many tiles a head has (find_document: N/rows + S), and returns the kernel and its grid.
@@ -138,8 +153,8 @@ func (b *Backend) Attention(a kernels.AttentionArgs) {
 	}
 	if i, ok := tiled(a.QKV.Dim(2), a.QKV); ok {
 		t := &attentionTable[i].forward
-		if hopper := &attentionTable[i].hopper; b.pick(op) == "sm90" && hopper.rows > 0 {
-			t = hopper
+		if b.onHopper(op, i) {
+			t = &hopperTable[i].forward
 		}
 		kernel, grid := t.fit(&f, f.heads)
 		launch(b, op, kernel, grid, t.threads, t.shared, &f)
@@ -172,10 +187,14 @@ func (b *Backend) AttentionBackward(a kernels.AttentionBackwardArgs) {
 			b.attentionBackwardAtomic(&args, &t.atomic)
 			return
 		}
-		kernel, grid := t.keys.fit(f, f.kvHeads)
-		launch(b, op, kernel, grid, t.keys.threads, t.keys.shared, &args)
-		kernel, grid = t.queries.fit(f, f.heads)
-		launch(b, op, kernel, grid, t.queries.threads, t.queries.shared, &args)
+		keys, queries := &t.keys, &t.queries
+		if b.onHopper(op, i) {
+			keys, queries = &hopperTable[i].keys, &hopperTable[i].queries
+		}
+		kernel, grid := keys.fit(f, f.kvHeads)
+		launch(b, op, kernel, grid, keys.threads, keys.shared, &args)
+		kernel, grid = queries.fit(f, f.heads)
+		launch(b, op, kernel, grid, queries.threads, queries.shared, &args)
 		return
 	}
 	launch(b, op, "attention_backward_plain_keys"+suffix(a.QKV), plainGrid(f, f.kvHeads), 32*plainWarps, plainShared(f), &args)

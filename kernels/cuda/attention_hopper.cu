@@ -8,66 +8,10 @@
 // mask cuts through come after the others, one product at a time; a document's tiles come in the same order in every batch.
 //
 // Main shape as attention.cu's: 6.9e10 flop, 0.07 ms at 989 TFLOP/s. Not yet measured.
+#include "attention_group.cuh"
 #include "attention_online.cuh"
-#include "warpgroup.cuh"
 
 #if WARPGROUPS
-
-// walk is the order of a block's tiles of keys: whole ones first, then those left and right of them.
-struct walk {
-	int first, whole, end, wholes; // numbers of tiles: of the first at all, of the first whole one, behind the last; how many are whole
-};
-DEVICE int tile_at(const walk &w, int i) {
-	if (i < w.wholes) return w.whole + i;
-	const int edge = i - w.wholes;
-	return edge < w.whole - w.first ? w.first + edge : edge + w.wholes + w.first;
-}
-DEVICE int tiles_of(const walk &w) { return w.end - w.first; }
-
-template <int ROWS, int KEYS> DEVICE walk plan_walk(const document &doc, int window) {
-	const int end = doc.length < doc.first + ROWS ? doc.length : doc.first + ROWS;
-	const int far = doc.first - window + 1, near = end - window; // the first keys that the first and the last query see
-	walk w;
-	w.first = far < 0 ? 0 : far / KEYS;
-	w.end = (end + KEYS - 1) / KEYS;
-	w.whole = near <= 0 ? 0 : (near + KEYS - 1) / KEYS;
-	w.whole = w.whole < w.end ? w.whole : w.end;
-	w.wholes = (doc.first + 1) / KEYS - w.whole; // every query sees all of a tile that ends at the first one's key at the latest
-	w.wholes = w.wholes < 0 ? 0 : w.wholes;
-	return w;
-}
-
-// begin_scores begins s = q·kᵀ for the 64 rows at q of tiles of ROWS and KEYS rows.
-template <int D, int ROWS, int KEYS> DEVICE void begin_scores(float (&s)[1][KEYS / 8][4], const bf16 *q, const bf16 *k) {
-	const u64 rows = group_operand(q, 0), columns = group_operand(k, 0);
-	UNROLL for (int i = 0; i < D / 16; i++)
-		group_mma(s[0], group_step(rows, i / 4 * ROWS * GROUP_COLUMN + i % 4 * 16), group_step(columns, i / 4 * KEYS * GROUP_COLUMN + i % 4 * 16), i > 0);
-	group_commit();
-}
-// begin_weighted begins sum += p·v.
-template <int D, int KEYS> DEVICE void begin_weighted(float (&sum)[1][D / 8][4], const weights<1, KEYS / 8> &p, const bf16 *v) {
-	const u64 values = group_operand(v, KEYS * GROUP_COLUMN * sizeof(bf16));
-	UNROLL for (int i = 0; i < KEYS / 16; i++) group_mma_turned(sum[0], p.w[0][i], group_step(values, i * 16 * GROUP_COLUMN), true);
-	group_commit();
-}
-
-// The same, and waiting for it.
-template <int D, int ROWS, int KEYS> DEVICE void multiply_keys(float (&s)[1][KEYS / 8][4], const bf16 *q, const bf16 *k) {
-	hold(s[0]);
-	group_fence();
-	begin_scores<D, ROWS, KEYS>(s, q, k);
-	group_wait<0>();
-	hold(s[0]);
-}
-template <int D, int KEYS> DEVICE void add_values(float (&sum)[1][D / 8][4], weights<1, KEYS / 8> &p, const bf16 *v) {
-	hold(sum[0]);
-	hold(p.w[0]);
-	group_fence();
-	begin_weighted<D, KEYS>(sum, p, v);
-	group_wait<0>();
-	hold(sum[0]);
-	hold(p.w[0]);
-}
 
 // block_tiles is what a block copies, and where to.
 template <int D, int ROWS, int KEYS> struct block_tiles {
@@ -112,7 +56,7 @@ template <int D, int NB, bool DROP> DEVICE void attention(const attention_args &
 	const i64 stride = (i64)(a.heads + 2 * a.kv_heads) * a.dim;
 	const bf16 *rows = (const bf16 *)a.qkv + doc.start * stride;
 	const bf16 *k = rows + (i64)(a.heads + head / (a.heads / a.kv_heads)) * a.dim;
-	const tiles b = {aligned_shared(), k, k + (i64)a.kv_heads * a.dim, stride, doc.length, a.dim, plan_walk<ROWS, KEYS>(doc, a.window)};
+	const tiles b = {aligned_shared(), k, k + (i64)a.kv_heads * a.dim, stride, doc.length, a.dim, keys_of<ROWS, KEYS>(doc, a.window)};
 	load_tile<ROWS, D, 2 * ROWS, column_places<ROWS>>(b.queries, rows + (i64)head * a.dim, stride, doc.first, doc.length, a.dim);
 	tiles::load(b, tiles::keys(b, 0), b.k, 0);
 	cp_commit();
@@ -129,7 +73,7 @@ template <int D, int NB, bool DROP> DEVICE void attention(const attention_args &
 	const int wholes = b.order.wholes;
 	tiles::next_step(b, 0);
 	if (wholes > 0) {
-		multiply_keys<D, ROWS, KEYS>(s, q, tiles::keys(b, 0));
+		multiply<D, ROWS, KEYS>(s, q, tiles::keys(b, 0));
 		to_probabilities(s, on, old, scale); // nothing is summed yet
 		drop_some<DROP>(s, drop, q0, tile_at(b.order, 0) * KEYS);
 		pack_weights<DROP>(p, s);
@@ -152,14 +96,14 @@ template <int D, int NB, bool DROP> DEVICE void attention(const attention_args &
 			pack_weights<DROP>(p, s);
 		}
 		tiles::next_step(b, wholes);
-		add_values<D, KEYS>(sum, p, tiles::values(b, wholes - 1));
+		add_product<D, KEYS>(sum, p, tiles::values(b, wholes - 1));
 	}
 	_Pragma("unroll 1") for (int i = wholes; i < tiles_of(b.order); i++) {
 		const int k0 = tile_at(b.order, i) * KEYS;
 		const mask may = {q0 - k0, a.window - 1, 0}, group = {group0 - k0, a.window - 1, 0};
 		const bool any = allows_any(group, 64, KEYS);
 		if (any) {
-			multiply_keys<D, ROWS, KEYS>(s, q, tiles::keys(b, i));
+			multiply<D, ROWS, KEYS>(s, q, tiles::keys(b, i));
 			fill_masked(s, may, MINUS_INFINITY);
 			to_probabilities(s, on, old, scale);
 			drop_some<DROP>(s, drop, q0, k0);
@@ -168,9 +112,7 @@ template <int D, int NB, bool DROP> DEVICE void attention(const attention_args &
 		}
 		tiles::next_step(b, i + 1);
 		if (!any) continue;
-		const bf16 *v = tiles::values(b, i);
-		if (all_finite<KEYS, D>(v)) add_values<D, KEYS>(sum, p, v);
-		else add_allowed<column_places<KEYS>, D>(sum, p, v, 0, may);
+		add_edge<D, KEYS>(sum, p, tiles::values(b, i), may);
 	}
 	finish<D>(a, doc, head, q0, scale, sum, on);
 }

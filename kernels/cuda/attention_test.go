@@ -31,6 +31,8 @@ var attentionBatches = []attentionBatch{
 	{docs: []int32{310, 65}, h: 2, k: 1, d: 64, scale: 0.125, window: 100, nan: []int64{3, 140, 374}},
 	{docs: []int32{150, 200}, h: 4, k: 2, d: 128, scale: 0.09, p: 0.1, window: 70},
 	{docs: []int32{280}, h: 2, k: 1, d: 128, scale: 0.09, nan: []int64{200}},
+	{docs: []int32{600, 70}, h: 2, k: 1, d: 64, scale: 0.125, window: 330},
+	{docs: []int32{470}, h: 2, k: 1, d: 128, scale: 0.09, window: 400, p: 0.1},
 	{docs: []int32{40, 170}, h: 2, k: 1, d: 256, scale: 0.06, p: 0.3},
 	{docs: []int32{150, 33}, h: 1, k: 1, d: 208, scale: 0.07, window: 90, nan: []int64{20, 182}},
 	{docs: []int32{140}, h: 2, k: 1, d: 80, scale: 0.1},
@@ -173,20 +175,30 @@ func compareAttention(t *testing.T, name string, got, want []float64, rel, norm 
 func TestAttentionTiles(t *testing.T) {
 	device := opened(t)
 	reference := ref.Open(ref.Options{})
-	for _, s := range attentionBatches {
-		t.Run(s.String(), func(t *testing.T) {
-			got, want := attentionRun{t, device, s}.run(0, 0), attentionRun{t, reference, s}.run(0, 0)
-			compareAttention(t, "out", got["out"], want["out"], 1.01/128, 4e-3)
-			compareAttention(t, "lse", got["lse"], want["lse"], 0, 5e-6)
-			compareAttention(t, "dqkv", got["dqkv"], want["dqkv"], 1.01/128, 8e-3)
-			for doc := range s.docs {
-				part, from := s.part(doc, 1)
-				alone := attentionRun{t, device, part}.run(doc, from)
-				for name, width := range map[string]int64{"out": s.h * s.d, "dqkv": (s.h + 2*s.k) * s.d} {
-					compareAttention(t, fmt.Sprintf("%s of document %d alone", name, doc), alone[name], got[name][from*width:(from+part.rows())*width], 0, 0)
-				}
-			}
-		})
+	for _, variant := range []string{"sm90", "sm80"} {
+		if err := kernels.Force("*="+variant, device.Variants()); err != nil {
+			continue // not one of this GPU's
+		}
+		for _, s := range attentionBatches {
+			t.Run(variant+"/"+s.String(), func(t *testing.T) {
+				force(t, device, "*="+variant)
+				attentionAgrees(t, device, reference, s)
+			})
+		}
+	}
+}
+
+func attentionAgrees(t *testing.T, device *Backend, reference kernels.Backend, s attentionBatch) {
+	got, want := attentionRun{t, device, s}.run(0, 0), attentionRun{t, reference, s}.run(0, 0)
+	compareAttention(t, "out", got["out"], want["out"], 1.01/128, 4e-3)
+	compareAttention(t, "lse", got["lse"], want["lse"], 0, 5e-6)
+	compareAttention(t, "dqkv", got["dqkv"], want["dqkv"], 1.01/128, 8e-3)
+	for doc := range s.docs {
+		part, from := s.part(doc, 1)
+		alone := attentionRun{t, device, part}.run(doc, from)
+		for name, width := range map[string]int64{"out": s.h * s.d, "dqkv": (s.h + 2*s.k) * s.d} {
+			compareAttention(t, fmt.Sprintf("%s of document %d alone", name, doc), alone[name], got[name][from*width:(from+part.rows())*width], 0, 0)
+		}
 	}
 }
 
@@ -197,6 +209,7 @@ func TestAttentionBackwardAtomic(t *testing.T) {
 	reference := ref.Open(ref.Options{})
 	for _, s := range attentionBatches {
 		t.Run(s.String(), func(t *testing.T) {
+			force(t, device, "attention_backward=sm80")
 			usual, want := attentionRun{t, device, s}.run(0, 0), attentionRun{t, reference, s}.run(0, 0)
 			force(t, device, "attention_backward=atomic")
 			got := attentionRun{t, device, s}.run(0, 0)

@@ -50,6 +50,12 @@ PRIMS
 }
 
 #include "emulate_again.h"
+namespace attention_backward_hopper_cu {
+PRIMS
+#include "attention_backward_hopper.cu"
+}
+
+#include "emulate_again.h"
 namespace attention_hopper_cu {
 PRIMS
 #include "attention_hopper.cu"
