@@ -2,6 +2,9 @@ package gpu
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,5 +52,31 @@ func TestSanitizerIsJudged(t *testing.T) {
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+// A fault takes the tests behind it down with it: they are judged by a process of their own.
+func TestFaultIsOneTests(t *testing.T) {
+	folder := t.TempDir()
+	const script = `#!/bin/sh
+case "$3" in
+'^TestConformance$') printf '=== RUN   TestConformance\n--- PASS: TestConformance (0.1s)\nPASS\n' ;;
+'^TestC$') printf '=== RUN   TestC\n--- FAIL: TestC (0.1s)\nFAIL\n'; exit 1 ;;
+*) printf '=== RUN   TestA\n--- PASS: TestA (0.1s)\n=== RUN   TestB\n--- FAIL: TestB (0.1s)\n=== RUN   TestConformance\n--- FAIL: TestConformance (0.1s)\n=== RUN   TestC\n--- FAIL: TestC (0.1s)\nFAIL\n'; exit 1 ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(folder, "conformance"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	k := &check{Options: Options{Folder: folder, Tests: "."}, scratch: folder, outputs: map[string]string{}}
+	err := k.conformance(t.Context())
+	if want := []Test{{"TestA", "PASS"}, {"TestB", "FAIL"}, {"TestConformance", "PASS"}, {"TestC", "FAIL"}}; !slices.Equal(k.tests, want) {
+		t.Errorf("%v, want %v", k.tests, want)
+	}
+	if err == nil || !strings.Contains(err.Error(), "TestB failed, TestC failed") {
+		t.Errorf("judged %v", err)
+	}
+	if !strings.Contains(k.outputs["conformance.txt"], "TestC in a process of its own:") {
+		t.Error("what a test printed by itself is not kept")
 	}
 }

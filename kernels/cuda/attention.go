@@ -72,12 +72,12 @@ var hopperTable = [2]struct{ forward, queries, keys attentionTiles }{
 	{
 		attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
 		attentionTiles{named("attention_backward_hopper_queries_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_keys_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 4*64*4 + 1024},
+		attentionTiles{named("attention_backward_hopper_keys_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 6*64*4 + 1024},
 	},
 	{
 		attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
 		attentionTiles{named("attention_backward_hopper_queries_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_keys_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 4*64*4 + 1024},
+		attentionTiles{named("attention_backward_hopper_keys_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 6*64*4 + 1024},
 	},
 }
 

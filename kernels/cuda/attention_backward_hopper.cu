@@ -57,18 +57,20 @@ template <bool DROP, int NB> DEVICE void drop_keys(const attention_args &a, floa
 // Rows of a block: 64 keys for each of two warpgroups, against tiles of 64 queries of every head of the group.
 template <int D, bool DROP> DEVICE void backward_keys(const attention_backward_args &b) {
 	constexpr int THREADS = 256, ROWS = 128, QUERIES = 64, NB = QUERIES / 8, STAGE = 2 * QUERIES * D;
-	constexpr bool EARLY = D > 64; // dv is waited for in its own tile, which spares registers
+	constexpr bool EARLY = D > 64;        // dv is waited for in its own tile, which spares registers
+	constexpr bool ALONE = D > 64 && DROP; // one product at a time, for the same reason
 	const attention_args &a = b.f;
 	const int g = blockIdx.x % a.kv_heads, group = a.heads / a.kv_heads;
 	const document doc = find_document<ROWS>(a, blockIdx.x / a.kv_heads);
 	if (doc.length == 0) return;
 	bf16 *keys = aligned_shared(), *values = keys + ROWS * D, *stages = values + ROWS * D;
-	float *statistics = (float *)(stages + BACKWARD_STAGES * STAGE); // [2][2][QUERIES]
+	float *statistics = (float *)(stages + BACKWARD_STAGES * STAGE); // [BACKWARD_STAGES][2][QUERIES]
 	const i64 stride = (i64)(a.heads + 2 * a.kv_heads) * a.dim, out_stride = (i64)a.heads * a.dim;
 	const bf16 *rows = (const bf16 *)a.qkv + doc.start * stride;
-	const i64 k = (i64)(a.heads + g) * a.dim, v = k + (i64)a.kv_heads * a.dim;
+	const int k = (a.heads + g) * a.dim, v = k + a.kv_heads * a.dim; // columns of a row
 	const bf16 *dout = (const bf16 *)b.dout + doc.start * out_stride;
-	const walk order = queries_of<ROWS, QUERIES>(doc, a.window);
+	walk order = queries_of<ROWS, QUERIES>(doc, a.window);
+	if (ALONE) order.wholes = 0;
 
 	// begin starts the copy of a tile of queries; their statistics go through a register of their threads.
 	const auto begin = [&](int stage, group_turn of) {
@@ -92,12 +94,11 @@ template <int D, bool DROP> DEVICE void backward_keys(const attention_backward_a
 	const float scale = a.scale * LOG2_E;
 	float dk[1][D / 8][4] = {}, dv[1][D / 8][4] = {}, p[1][NB][4], ds[1][NB][4];
 	weights<1, NB> w_p = {}, w_ds = {};
-	int stage = 0, half = 0;
+	int stage = 0;
 	// arrive waits until the turn's stage is there for all, whose products of the stage before the last are done then, and begins the next.
 	const auto arrive = [&]() {
-		float *mine = statistics + half * 2 * QUERIES;
+		float *mine = statistics + stage * 2 * QUERIES;
 		if (threadIdx.x < 2 * QUERIES) mine[threadIdx.x] = next;
-		half ^= 1;
 		cp_wait<0>();
 		fence_products();
 		__syncthreads();
@@ -108,7 +109,7 @@ template <int D, bool DROP> DEVICE void backward_keys(const attention_backward_a
 	};
 	hold(dk[0]);
 	hold(dv[0]);
-	_Pragma("unroll 1") for (int left = order.wholes * group; left > 0; left--) {
+	_Pragma("unroll 1") for (int left = ALONE ? 0 : order.wholes * group; left > 0; left--) {
 		const bf16 *queries = stages + stage * STAGE, *gradients = queries + QUERIES * D;
 		const int head = turn.head, q0 = tile_at(order, turn.i) * QUERIES;
 		const float *stats = arrive();
@@ -125,7 +126,7 @@ template <int D, bool DROP> DEVICE void backward_keys(const attention_backward_a
 		hold(w_p.w[0]);
 		group_fence();
 		begin_weighted<D, QUERIES>(dv, w_p, gradients);
-		group_wait<1>(); // ds
+		group_wait<1>(); // dp
 		hold(ds[0]);
 		to_ds<DROP>(ds, p, stats, a.keep);
 		pack_weights<false>(w_ds, ds);

@@ -149,6 +149,7 @@ func (r attentionRun) run(first int, from int64) map[string][]float64 {
 		Heads: s.h, KVHeads: s.k, MaxLen: longest, Window: s.window, Scale: s.scale, Dropout: a.Dropout,
 	}
 	if bytes := r.b.AttentionBackwardPlan(g); bytes > 0 {
+		r.s.shift *= kernels.F32.Size() // of bytes: what is in it is f32
 		g.Work = r.tensor(kernels.U8, nil, bytes)
 	}
 	r.b.AttentionBackward(g)

@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"fmt"
+	"regexp"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -17,10 +18,12 @@ import (
 // function is a kernel of a loaded module.
 type function struct {
 	handle uintptr
-	shared int // bytes of dynamic shared memory that it was allowed; 48 KB need no asking
+	shared int // bytes of dynamic shared memory that it was allowed
 }
 
-const sharedUnasked = 48 << 10
+// sharedUnasked is what any kernel may have of dynamic shared memory without asking: of the 48 KB that a block has by itself its own
+// variables take some, 16 KB at most.
+const sharedUnasked = 32 << 10
 
 // launch issues a kernel on the backend's stream: grid blocks of the given number of threads, each with shared bytes of dynamic
 // shared memory. *args is the kernel's one parameter, in the layout of its C struct; it is copied before launch returns, which
@@ -80,11 +83,12 @@ func (b *Backend) prepare(kernel string, shared int) (*function, error) {
 
 func (b *Backend) find(kernel string) (f cu.Function, err error) {
 	err = b.inContext(func() error {
-		for _, m := range b.modules {
-			f, err = m.Function(kernel)
-			if err == nil || err != cu.NotFound {
-				return err
+		for i, m := range b.modules {
+			if !b.kernels[i][kernel] { // asking the driver would be an error to whoever watches its calls, compute-sanitizer among them
+				continue
 			}
+			f, err = m.Function(kernel)
+			return err
 		}
 		return fmt.Errorf("no .cu file has a kernel %s", kernel)
 	})
@@ -98,7 +102,18 @@ func (b *Backend) load(images []image) error {
 		if err != nil {
 			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kindOf(err), i.source, b.arch(), err)
 		}
-		b.modules = append(b.modules, m)
+		b.modules, b.kernels = append(b.modules, m), append(b.kernels, kernelsOf(i.cubin))
 	}
 	return nil
+}
+
+var kernelSection = regexp.MustCompile(`\.text\.(\w+)`)
+
+// kernelsOf lists the kernels of an image: a cubin names a section of code for each.
+func kernelsOf(cubin []byte) map[string]bool {
+	out := map[string]bool{}
+	for _, found := range kernelSection.FindAllSubmatch(cubin, -1) {
+		out[string(found[1])] = true
+	}
+	return out
 }

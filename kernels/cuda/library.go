@@ -45,6 +45,7 @@ func openLibrary(what string, files, names []string, own string, stand map[strin
 	}
 	var looked []string
 	for _, path := range candidates(files, own) {
+		loadBeside(path)
 		library, problem := loadLibrary(path)
 		if library == 0 {
 			looked = append(looked, problem)
@@ -61,7 +62,7 @@ func openLibrary(what string, files, names []string, own string, stand map[strin
 		}
 		return functions, nil
 	}
-	return nil, fmt.Errorf("%w: no %s; set %s to its folder, or install it (pip has nvidia-cuda-nvrtc-cu12 and nvidia-cublas-cu12). Looked for:\n\t%s",
+	return nil, fmt.Errorf("%w: no %s; set %s to its folder, or install it (pip has nvidia-cuda-nvrtc and nvidia-cublas, for CUDA 12 with -cu12 behind the name). Looked for:\n\t%s",
 		kernels.ErrNoDevice, what, pathVariable, strings.Join(looked, "\n\t"))
 }
 
@@ -84,6 +85,19 @@ func candidates(files []string, own string) (paths []string) {
 	}
 	add("/usr/local/cuda/lib64")
 	return paths
+}
+
+// loadBeside opens the library that NVRTC opens by name when it compiles, where it lies beside it: the loader does not look there. One
+// that does not open is NVRTC's to complain of.
+func loadBeside(path string) {
+	folder, file := filepath.Split(path)
+	if folder == "" || !strings.HasPrefix(file, "libnvrtc.so") {
+		return
+	}
+	builtins, _ := filepath.Glob(folder + "libnvrtc-builtins.so.*") // the pattern is a valid one
+	for _, b := range builtins {
+		loadLibrary(b)
+	}
 }
 
 func loadLibrary(path string) (library C.uintptr_t, problem string) {

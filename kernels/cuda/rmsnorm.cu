@@ -10,8 +10,8 @@
 // lanes of a warp by halves, over the warps by halves.
 //
 // Backward a block takes every gridDim-th group of rows and keeps dw of its columns in registers; at its end it adds its groups in
-// order and writes one row of partial sums, and a second kernel adds those in order. The number of blocks follows from C (396 of
-// 256 threads, as many as an H200 holds at 80 registers, or 132 of 512): the order of the sum does not follow the GPU.
+// order and writes one row of partial sums, and a second kernel adds those in order. The number of blocks follows from C (264 of
+// 256 threads, as many as an H200 holds at 128 registers, or 132 of 512): the order of the sum does not follow the GPU.
 //
 // Roofline: memory. [16384, 4096] bf16: forward with residual 537 MB, 112 µs at 4.8 TB/s; backward with residual 537 MB and
 // 6 MB of partial sums, which stay in the second cache. Forward 1,024 threads a multiprocessor have 64 bytes under way (32 without a
@@ -131,8 +131,8 @@ struct norm_row {
 	float r, coef;
 };
 
-// With TYPE all tensors are of it, in whole packs on multiples of 16 bytes; with TYPE 0 they are as the arguments say. Products and
-// sums are spelt out: both give the same bits.
+// With TYPE all tensors but W are of it, in whole packs on multiples of 16 bytes; with TYPE 0 they are as the arguments say. Products
+// and sums are spelt out: both give the same bits.
 template <int TYPE> DEVICE int norm_type(int own) { return TYPE ? TYPE : own; }
 template <int TYPE> DEVICE pack8 norm_fetch(const rmsnorm_backward_args &a, const void *p, int own, i64 row, i64 i) {
 	return fetch(p, norm_type<TYPE>(own), row * a.dim + i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned);
@@ -143,18 +143,24 @@ template <int TYPE> DEVICE void norm_dot(const rmsnorm_backward_args &a, i64 i, 
 	float d[PACK], s[PACK], w[PACK];
 	unpack(ds, norm_type<TYPE>(a.dout_type), d);
 	unpack(ss, norm_type<TYPE>(a.s_type), s);
-	unpack(norm_fetch<TYPE>(a, a.w, a.w_type, 0, i), norm_type<TYPE>(a.w_type), w);
+	fetch_f32(a.w, a.w_type, i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned, w);
 #pragma unroll
 	for (int k = 0; k < PACK; k++) dot = fma_rn(mul_rn(d[k], w[k]), s[k], dot);
 }
 
-// norm_grad writes eight columns of dx and adds to their dw.
-template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_row at, i64 i, const pack8 &ds, const pack8 &ss, float (&dw)[PACK]) {
+// norm_more fetches eight columns of dresidual.
+template <int TYPE> DEVICE pack8 norm_more(const rmsnorm_backward_args &a, i64 row, i64 i) {
+	if (!a.dresidual) return {};
+	return norm_fetch<TYPE>(a, a.dresidual, a.dres_type, row, i);
+}
+
+// norm_grad writes eight columns of dx and adds to their dw; more: dresidual's, which types other than bf16 fetch here.
+template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_row at, i64 i, const pack8 &ds, const pack8 &ss, const pack8 &more, float (&dw)[PACK]) {
 	float d[PACK], s[PACK], w[PACK], dx[PACK] = {0};
 	unpack(ds, norm_type<TYPE>(a.dout_type), d);
 	unpack(ss, norm_type<TYPE>(a.s_type), s);
-	unpack(norm_fetch<TYPE>(a, a.w, a.w_type, 0, i), norm_type<TYPE>(a.w_type), w);
-	if (a.dresidual) unpack(norm_fetch<TYPE>(a, a.dresidual, a.dres_type, at.row, i), norm_type<TYPE>(a.dres_type), dx);
+	fetch_f32(a.w, a.w_type, i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned, w);
+	if (a.dresidual) unpack(TYPE == ELEMENT_BF16 ? more : norm_more<TYPE>(a, at.row, i), norm_type<TYPE>(a.dres_type), dx);
 #pragma unroll
 	for (int k = 0; k < PACK; k++) {
 		dx[k] = add_rn(dx[k], fma_rn(at.r, mul_rn(d[k], w[k]), -mul_rn(at.coef, s[k])));
@@ -163,21 +169,36 @@ template <int TYPE> DEVICE void norm_grad(const rmsnorm_backward_args &a, norm_r
 	put_f32(a.dx, norm_type<TYPE>(a.dx_type), at.row * a.dim + i, TYPE ? PACK : pack_length(i, a.dim), TYPE || a.aligned, dx);
 }
 
+// norm_packs is what a thread keeps of a row: of dresidual in bf16 only; with TYPE 0, where registers are short, nothing is kept and
+// all is read twice.
+struct norm_packs {
+	pack8 d[NORM_KEPT], s[NORM_KEPT], more[NORM_KEPT];
+};
+template <int TYPE> DEVICE void norm_load(const rmsnorm_backward_args &a, i64 row, norm_packs &p) {
+	if (row >= a.rows) return;
+#pragma unroll
+	for (int k = 0; k < NORM_KEPT; k++) {
+		const i64 i = (threadIdx.x % a.row_threads + k * a.row_threads) * PACK;
+		if (i >= a.dim) continue;
+		p.d[k] = norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), p.s[k] = norm_fetch<TYPE>(a, a.s, a.s_type, row, i);
+		if (TYPE == ELEMENT_BF16) p.more[k] = norm_more<TYPE>(a, row, i);
+	}
+}
+
 // norm_back_row does one row for one of its threads; dw of columns beyond the kept packs lies in the block's row of partial sums.
-// With TYPE 0, where registers are short, dout and s are read twice.
-template <int TYPE> DEVICE void norm_back_row(const rmsnorm_backward_args &a, i64 row, float (&dw)[NORM_KEPT][PACK], float *mine, float *scratch) {
+template <int TYPE>
+DEVICE void norm_back_row(const rmsnorm_backward_args &a, i64 row, const norm_packs &p, float (&dw)[NORM_KEPT][PACK], float *mine, float *scratch) {
 	const int step = a.row_threads * PACK;
 	const i64 first = threadIdx.x % a.row_threads * PACK, rest = first + NORM_KEPT * step;
 	const bool live = row < a.rows;
-	pack8 d[NORM_KEPT], s[NORM_KEPT];
 	float dot = 0;
 	if (live) {
 #pragma unroll
 		for (int k = 0; k < NORM_KEPT; k++) {
 			const i64 i = first + k * step;
 			if (i >= a.dim) continue;
-			d[k] = norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), s[k] = norm_fetch<TYPE>(a, a.s, a.s_type, row, i);
-			norm_dot<TYPE>(a, i, d[k], s[k], dot);
+			if (TYPE) norm_dot<TYPE>(a, i, p.d[k], p.s[k], dot);
+			else norm_dot<TYPE>(a, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), dot);
 		}
 		for (i64 i = rest; i < a.dim; i += step)
 			norm_dot<TYPE>(a, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), dot);
@@ -190,13 +211,14 @@ template <int TYPE> DEVICE void norm_back_row(const rmsnorm_backward_args &a, i6
 	for (int k = 0; k < NORM_KEPT; k++) {
 		const i64 i = first + k * step;
 		if (i >= a.dim) continue;
-		if (!TYPE) d[k] = norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), s[k] = norm_fetch<TYPE>(a, a.s, a.s_type, row, i);
-		norm_grad<TYPE>(a, at, i, d[k], s[k], dw[k]);
+		if (TYPE) norm_grad<TYPE>(a, at, i, p.d[k], p.s[k], p.more[k], dw[k]);
+		else norm_grad<TYPE>(a, at, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), {}, dw[k]);
 	}
 	for (i64 i = rest; i < a.dim; i += step) {
 		float sum[PACK];
 		fetch_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, sum);
-		norm_grad<TYPE>(a, at, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), sum);
+		const pack8 more = TYPE == ELEMENT_BF16 ? norm_more<TYPE>(a, row, i) : pack8{};
+		norm_grad<TYPE>(a, at, i, norm_fetch<TYPE>(a, a.dout, a.dout_type, row, i), norm_fetch<TYPE>(a, a.s, a.s_type, row, i), more, sum);
 		put_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, sum);
 	}
 }
@@ -229,8 +251,20 @@ template <int TYPE> DEVICE void norm_back_rows(const rmsnorm_backward_args &a, f
 	const float zeros[PACK] = {0};
 	for (i64 i = threadIdx.x * PACK + (i64)NORM_KEPT * step; i < a.dim; i += step) // only where a row has all threads
 		put_f32(mine, ELEMENT_F32, i, pack_length(i, a.dim), false, zeros);
-	for (i64 row = (i64)blockIdx.x * groups; row < a.rows; row += (i64)gridDim.x * groups)
-		norm_back_row<TYPE>(a, row + threadIdx.x / a.row_threads, dw, mine, scratch);
+	// bf16 is read a row ahead. DX may be DResidual: what is read ahead is another row's.
+	constexpr bool AHEAD = TYPE == ELEMENT_BF16;
+	norm_packs now = {}, next = {};
+	const i64 own = threadIdx.x / a.row_threads, stride = (i64)gridDim.x * groups;
+	if constexpr (AHEAD) norm_load<TYPE>(a, (i64)blockIdx.x * groups + own, next);
+	for (i64 row = (i64)blockIdx.x * groups; row < a.rows; row += stride) {
+		if constexpr (AHEAD) {
+			now = next;
+			norm_load<TYPE>(a, row + stride + own, next);
+		} else if constexpr (TYPE != 0) {
+			norm_load<TYPE>(a, row + own, now);
+		}
+		norm_back_row<TYPE>(a, row + own, now, dw, mine, scratch);
+	}
 	norm_partial(a, dw, mine, scratch);
 }
 #if PART(1)
@@ -240,7 +274,7 @@ KERNEL(rmsnorm_backward_f32, rmsnorm_backward_args, NORM_THREADS, 1) {
 }
 #endif
 #if PART(2)
-KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, 768, 1) { // 768 only bounds the registers: three blocks of 256
+KERNEL(rmsnorm_backward_bf16, rmsnorm_backward_args, NORM_THREADS, 1) { // two blocks of 256, or one of 512, hold the registers
 	__shared__ float scratch[NORM_THREADS * PACK];
 	norm_back_rows<ELEMENT_BF16>(a, scratch);
 }

@@ -51,7 +51,7 @@ func normBlocks(rows, dim int64) int64 {
 	if block == normMost {
 		return min(132, rows)
 	}
-	return min(396, ceilDiv(rows, block/row))
+	return min(264, ceilDiv(rows, block/row))
 }
 
 // RMSNorm normalises rows, with the residual added first where there is one.
@@ -81,7 +81,7 @@ func (b *Backend) RMSNormBackward(a kernels.RMSNormBackwardArgs) {
 		wType: int32(a.W.Type), rowThreads: int32(row), aligned: whole(dim, a.DX, a.DOut, a.DResidual, a.S, a.W),
 	}
 	kernel := "rmsnorm_backward_mixed"
-	if args.aligned != 0 && sameTypes(a.S, a.DX, a.DOut, a.DResidual, a.W) {
+	if args.aligned != 0 && sameTypes(a.S, a.DX, a.DOut, a.DResidual) {
 		kernel = "rmsnorm_backward" + suffix(a.S)
 	}
 	launch(b, "rmsnorm_backward", kernel, dims{int(blocks), 1, 1}, int(block), 0, &args)

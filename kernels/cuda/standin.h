@@ -64,7 +64,8 @@ CUresult check_beside(const std::string &after); // nothing was written beside a
 
 bool fail_allocation(); // it is the one that was to fail
 
-extern const char image_magic[]; // the first line of a module
+extern const char image_magic[];  // the first line of a module
+extern const char code_section[]; // what stands before a kernel's name in it, as in a cubin
 
 } // namespace standin
 

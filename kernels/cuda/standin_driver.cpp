@@ -33,7 +33,7 @@ bool begun;
 // A kernel of a module, with what may be set for it.
 struct loaded {
 	const emulated::kernel *kernel;
-	size_t shared = default_shared;
+	size_t shared = default_shared - (1 << 10); // a block's own variables are part of what it has without asking
 };
 struct module {
 	std::vector<std::unique_ptr<loaded>> functions;
@@ -148,7 +148,8 @@ CUresult cuModuleLoadData(CUmodule *m, const void *image) {
 	std::unique_ptr<module> made(new module);
 	const char *line = (const char *)image + strlen(image_magic);
 	for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
-		const emulated::kernel *k = emulated::find(std::string(line, end));
+		const size_t prefix = strlen(code_section);
+		const emulated::kernel *k = strncmp(line, code_section, prefix) == 0 ? emulated::find(std::string(line + prefix, end)) : nullptr;
 		if (!k) return CUDA_ERROR_INVALID_IMAGE;
 		made->functions.emplace_back(new loaded{k});
 	}

@@ -12,7 +12,7 @@
 
 namespace standin {
 
-const char image_magic[] = "primer: kernels of the emulator\n";
+const char image_magic[] = "primer: kernels of the emulator\n", code_section[] = ".text.";
 
 namespace {
 
@@ -91,7 +91,7 @@ int compile(void *handle, int n, const char *const *options) {
 	p->image = image_magic;
 	size_t kernels = 0;
 	for (const emulated::kernel *k = emulated::all(); k; k = k->next)
-		if (base(k->file) == p->name && (here.count(k->name) || !all.count(k->name))) p->image += std::string(k->name) + "\n", kernels++;
+		if (base(k->file) == p->name && (here.count(k->name) || !all.count(k->name))) p->image += std::string(code_section) + k->name + "\n", kernels++;
 	p->image += "end";
 	if (kernels == 0) p->log += "no kernel of " + p->name + " is in the emulator\n"; // or none of its part
 	return p->log.empty() ? DONE : COMPILATION;
