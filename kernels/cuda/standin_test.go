@@ -78,7 +78,7 @@ func (d device) read(p cu.DevicePtr, n int) []float32 {
 // function gives a kernel by way of a module.
 func (d device) function(kernel string) cu.Function {
 	d.t.Helper()
-	m, err := cu.LoadData("primer: kernels of the emulator\n" + kernel + "\nend")
+	m, err := cu.LoadData("primer: kernels of the emulator\n.text." + kernel + "\nend")
 	d.check(err)
 	f, err := m.Function(kernel)
 	d.check(err)
