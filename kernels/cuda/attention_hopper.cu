@@ -7,7 +7,9 @@
 // warpgroup of FlashAttention-3, Shah et al. 2024, section 3.2): one product is always under way where tiles are whole. Those that the
 // mask cuts through come after the others, one product at a time; a document's tiles come in the same order in every batch.
 //
-// Main shape as attention.cu's: 6.9e10 flop, 0.07 ms at 989 TFLOP/s. Not yet measured.
+// Main shape as attention.cu's: 6.9e10 flop, 0.07 ms at 989 TFLOP/s. Measured on an H200: D 64, T 2048: 233 TFLOP/s, 0.89 × flash and
+// 0.58 × cuDNN in one run; D 128, T 8192: 1.24 ms, 442 TFLOP/s under ncu, tensor cores 46 % and issue slots 36 % busy: the two
+// warpgroups walk in step, and what is missing is others to fill the gaps. No spills (testdata/machine.txt).
 #include "attention_group.cuh"
 #include "attention_online.cuh"
 
