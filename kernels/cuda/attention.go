@@ -43,9 +43,12 @@ type attentionTiles struct {
 
 func named(name string) [2]string { return [2]string{name + "_bf16", name + "_dropout_bf16"} }
 
+// attentionKernels are those of one bound of head dimensions; atomic is attentionTable's only.
+type attentionKernels struct{ forward, queries, keys, atomic attentionTiles }
+
 // attentionTable has the tiles for head dimensions up to 64, 128 and 256. Shared memory in rows of D bf16: the block's own, and
 // two stages of two operands; and the statistics of two stages of queries. The atomic kernels have a tile of ds beside that.
-var attentionTable = [3]struct{ forward, queries, keys, atomic attentionTiles }{
+var attentionTable = [3]attentionKernels{
 	{
 		attentionTiles{named("attention_d64"), 128, 128, 1, (128 + 4*64) * 64 * 2},
 		attentionTiles{named("attention_backward_queries_d64"), 128, 128, 1, (2*128 + 4*32) * 64 * 2},
@@ -68,16 +71,16 @@ var attentionTable = [3]struct{ forward, queries, keys, atomic attentionTiles }{
 
 // hopperTable has those of variant "sm90" for head dimensions up to 64 and 128: the block's rows and two stages of two operands
 // (backward: three), and 1 KB to align them by.
-var hopperTable = [2]struct{ forward, queries, keys attentionTiles }{
+var hopperTable = [2]attentionKernels{
 	{
-		attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_queries_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_keys_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 6*64*4 + 1024},
+		forward: attentionTiles{named("attention_hopper_d64"), 128, 256, 1, (128+4*128)*64*2 + 1024},
+		queries: attentionTiles{named("attention_backward_hopper_queries_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 1024},
+		keys:    attentionTiles{named("attention_backward_hopper_keys_d64"), 128, 256, 1, (2*128+6*64)*64*2 + 6*64*4 + 1024},
 	},
 	{
-		attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_queries_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 1024},
-		attentionTiles{named("attention_backward_hopper_keys_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 6*64*4 + 1024},
+		forward: attentionTiles{named("attention_hopper_d128"), 128, 256, 1, (128+4*128)*128*2 + 1024},
+		queries: attentionTiles{named("attention_backward_hopper_queries_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 1024},
+		keys:    attentionTiles{named("attention_backward_hopper_keys_d128"), 128, 256, 1, (2*128+6*64)*128*2 + 6*64*4 + 1024},
 	},
 }
 
@@ -98,9 +101,12 @@ func tiled(d int64, operands ...kernels.Tensor) (int, bool) {
 	return 2, true
 }
 
-// onHopper says whether op runs by the kernels of hopperTable[i].
-func (b *Backend) onHopper(op string, i int) bool {
-	return i < len(hopperTable) && b.pick(op) == "sm90"
+// attentionKernels are those that op runs by, of number i of the tables.
+func (b *Backend) attentionKernels(op string, i int) *attentionKernels {
+	if i < len(hopperTable) && b.pick(op) == "sm90" {
+		return &hopperTable[i]
+	}
+	return &attentionTable[i]
 }
 
 // fit sets how many tiles a head has (find_document: N/rows + S), and returns the kernel and its grid.
@@ -152,10 +158,7 @@ func (b *Backend) Attention(a kernels.AttentionArgs) {
 		return
 	}
 	if i, ok := tiled(a.QKV.Dim(2), a.QKV); ok {
-		t := &attentionTable[i].forward
-		if b.onHopper(op, i) {
-			t = &hopperTable[i].forward
-		}
+		t := &b.attentionKernels(op, i).forward
 		kernel, grid := t.fit(&f, f.heads)
 		launch(b, op, kernel, grid, t.threads, t.shared, &f)
 		return
@@ -182,19 +185,15 @@ func (b *Backend) AttentionBackward(a kernels.AttentionBackwardArgs) {
 	}
 	launch(b, op, "attention_backward_delta"+suffix(a.QKV), dims{int(ceilDiv(f.rows*a.Heads, 32)), 1, 1}, 256, 0, &args)
 	if i, ok := tiled(a.QKV.Dim(2), a.QKV, a.DOut); ok {
-		t := &attentionTable[i]
+		t := b.attentionKernels(op, i)
 		if b.pick(op) == "atomic" {
 			b.attentionBackwardAtomic(&args, &t.atomic)
 			return
 		}
-		keys, queries := &t.keys, &t.queries
-		if b.onHopper(op, i) {
-			keys, queries = &hopperTable[i].keys, &hopperTable[i].queries
-		}
-		kernel, grid := keys.fit(f, f.kvHeads)
-		launch(b, op, kernel, grid, keys.threads, keys.shared, &args)
-		kernel, grid = queries.fit(f, f.heads)
-		launch(b, op, kernel, grid, queries.threads, queries.shared, &args)
+		kernel, grid := t.keys.fit(f, f.kvHeads)
+		launch(b, op, kernel, grid, t.keys.threads, t.keys.shared, &args)
+		kernel, grid = t.queries.fit(f, f.heads)
+		launch(b, op, kernel, grid, t.queries.threads, t.queries.shared, &args)
 		return
 	}
 	launch(b, op, "attention_backward_plain_keys"+suffix(a.QKV), plainGrid(f, f.kvHeads), 32*plainWarps, plainShared(f), &args)

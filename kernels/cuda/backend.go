@@ -40,7 +40,7 @@ type Backend struct {
 	sticky    error // first failure of a call since the last Sync
 
 	modules   []cu.Module
-	kernels   []map[string]bool // names of those of each module
+	homes     map[string]cu.Module // of each kernel
 	functions map[string]*function
 	pool      uintptr
 	staging   staging

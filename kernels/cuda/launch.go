@@ -83,10 +83,7 @@ func (b *Backend) prepare(kernel string, shared int) (*function, error) {
 
 func (b *Backend) find(kernel string) (f cu.Function, err error) {
 	err = b.inContext(func() error {
-		for i, m := range b.modules {
-			if !b.kernels[i][kernel] { // asking the driver would be an error to whoever watches its calls, compute-sanitizer among them
-				continue
-			}
+		if m, ok := b.homes[kernel]; ok {
 			f, err = m.Function(kernel)
 			return err
 		}
@@ -97,23 +94,27 @@ func (b *Backend) find(kernel string) (f cu.Function, err error) {
 
 // load loads compiled kernels; in the backend's context.
 func (b *Backend) load(images []image) error {
+	b.homes = map[string]cu.Module{}
 	for _, i := range images {
 		m, err := cu.LoadData(string(i.cubin))
 		if err != nil {
 			return fmt.Errorf("%w: loading the kernels of %s, compiled for %s: %w", kindOf(err), i.source, b.arch(), err)
 		}
-		b.modules, b.kernels = append(b.modules, m), append(b.kernels, kernelsOf(i.cubin))
+		b.modules = append(b.modules, m)
+		for _, kernel := range kernelsOf(i.cubin) {
+			b.homes[kernel] = m
+		}
 	}
 	return nil
 }
 
 var kernelSection = regexp.MustCompile(`\.text\.(\w+)`)
 
-// kernelsOf lists the kernels of an image: a cubin names a section of code for each.
-func kernelsOf(cubin []byte) map[string]bool {
-	out := map[string]bool{}
+// kernelsOf lists the kernels of an image, some more than once: a cubin names a section of code for each. Asking every module for
+// a kernel instead would be an error of the driver's to whoever watches its calls, compute-sanitizer among them.
+func kernelsOf(cubin []byte) (names []string) {
 	for _, found := range kernelSection.FindAllSubmatch(cubin, -1) {
-		out[string(found[1])] = true
+		names = append(names, string(found[1]))
 	}
-	return out
+	return names
 }

@@ -119,7 +119,7 @@ func (b *Backend) Close() error {
 		for _, m := range b.modules {
 			problems = append(problems, m.Unload())
 		}
-		b.modules, b.kernels, b.functions = nil, nil, nil
+		b.modules, b.homes, b.functions = nil, nil, nil
 		problems = append(problems, b.staging.stop(b))
 		if b.streaming {
 			problems = append(problems, b.stream.Synchronize(), b.stream.Destroy())

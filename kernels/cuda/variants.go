@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/primer-lm/primer/kernels"
@@ -38,16 +39,12 @@ func (b *Backend) pick(op string) string {
 		panic("cuda: pick: no op " + op)
 	}
 	want := kernels.Forced(op)
-	usual := ""
 	for _, v := range variants {
-		if b.runs(v) && v.name == want {
+		if v.name == want && b.runs(v) {
 			return want
 		}
-		if b.runs(v) && usual == "" {
-			usual = v.name
-		}
 	}
-	return usual
+	return variants[slices.IndexFunc(variants, b.runs)].name
 }
 
 // Variants lists the variants of every op, by name.
