@@ -24,6 +24,12 @@ type Stats struct {
 	Generated int64 `json:"generated"` // new tokens
 	Cached    int64 `json:"cached"`    // prompt tokens found in the cache
 	Finished  int64 `json:"finished"`  // requests
+	Preempted int64 `json:"preempted"` // times that a sequence gave its pages away and was computed again later
+
+	Waiting int `json:"waiting"` // requests that have not begun, now
+	Running int `json:"running"` // requests under way, now
+	Pages   int `json:"pages"`   // of the cache
+	InUse   int `json:"in_use"`  // of them, held by requests under way
 }
 
 // Engine computes requests of many goroutines together. Close it when all of them are done.

@@ -15,6 +15,27 @@ type Request struct {
 	TopP        float32 // 0 or 1: all
 	MinP        float32
 	Seed        uint64 // of the sampling stream; equal seeds give equal tokens, whatever else is in the batch
+
+	// TopLogProbs asks for the most probable tokens beside each token of Result.Tokens, and of the prompt with PromptLogProbs.
+	TopLogProbs int
+	// PromptLogProbs asks for the log-probability of every prompt token but the first; MaxNewTokens may be 0 then.
+	PromptLogProbs bool
+	// OnToken is told each token of Result.Tokens as soon as nothing can take it back, in order, on the engine's own goroutine: it
+	// must not block. A stop string holds back the tokens that it may yet cut.
+	OnToken func(Token)
+}
+
+// Token is one token with its log-probability (natural logarithm, of the raw logits).
+type Token struct {
+	ID      int32
+	LogProb float32
+	Top     []TokenProb // the most probable tokens, Request.TopLogProbs of them, ties by lower id
+}
+
+// TokenProb is a token that might have stood in a place.
+type TokenProb struct {
+	ID      int32
+	LogProb float32
 }
 
 // Finish says why a continuation ended.
@@ -31,6 +52,8 @@ type Result struct {
 	Tokens   []int32
 	Text     string    // with Request.StopStrings: what was written, cut before the first of them
 	LogProbs []float32 // of each token, natural logarithm, before temperature
+	Top      [][]TokenProb // beside each of Tokens, with Request.TopLogProbs
+	Prompt   []Token       // with Request.PromptLogProbs: all of the prompt; the first has no LogProb (0) and no Top
 	Finish   Finish
 	Cached   int // prompt tokens whose keys and values were found in the cache
 }
