@@ -50,8 +50,8 @@ const (
 // Result is one continuation.
 type Result struct {
 	Tokens   []int32
-	Text     string    // with Request.StopStrings: what was written, cut before the first of them
-	LogProbs []float32 // of each token, natural logarithm, before temperature
+	Text     string        // with Request.StopStrings: what was written, cut before the first of them
+	LogProbs []float32     // of each token, natural logarithm, before temperature
 	Top      [][]TokenProb // beside each of Tokens, with Request.TopLogProbs
 	Prompt   []Token       // with Request.PromptLogProbs: all of the prompt; the first has no LogProb (0) and no Top
 	Finish   Finish
