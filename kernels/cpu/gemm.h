@@ -90,7 +90,7 @@ typedef struct {
 	gemm_tile **bf16;  // the same for WORD_PAIR
 	gemm_pack *pack_a; // panels of mr
 	gemm_pack *pack_b; // panels of nr
-	// For few rows (gemm_few.c); all NULL where the instruction set has no such path.
+	// For few rows (gemm_few.c); all NULL where the instruction set has no such path, all but f32_few where it has squares only.
 	gemm_tile **f32_turned, **bf16_turned; // [GEMM_TURNED+1] by rows: tiles of as many columns, whose output is [column, row]
 	gemm_few *f32_few, *bf16_few;
 	gemm_few *f32_near, *bf16_near; // for a w in the second cache, and always 16 rows of it in f32, bf16_outs in bf16

@@ -176,7 +176,7 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	const int bf16 = g->math == DT_BF16, words = bf16 ? isa->words : WORD_F32;
 	const int64_t kw = gemm_words(g->k, words);
 	const int near = g->n * kw * 4 <= NEAR_BYTES;
-	if (!isa->turn || g->m > (near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
+	if (!isa->f32_few || g->m > (!isa->turn ? GEMM_FEW : near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
 	// Rows a multiple of 2 KiB apart share too few places of the first cache for four visits to each line; of 1 KiB, for 32 of
