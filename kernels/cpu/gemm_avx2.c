@@ -1,4 +1,4 @@
-// The matrix product's register tile and packing for AVX2 with FMA: 6 rows × 16 columns are 12 accumulators.
+// The matrix product's register tile, packing and few rows for AVX2 with FMA: 6 rows × 16 columns are 12 accumulators.
 #include "gemm_word.h"
 
 #if defined(__x86_64__)
@@ -205,35 +205,44 @@ PACK(pack_16, NR)
 
 // Few rows --------------------------------------------------------------------------------------------------------------
 
-// rows_8 is up to GEMM_FEW rows of x with up to 8 of w that lie along k: 8 × 4 words of w at a time are turned in registers and
-// meet each row of x once. io begins at their outputs.
-static inline __attribute__((always_inline)) void rows_8(const int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w,
-                                                         int64_t w_ld, int have, const gemm_io *io) {
+// meet is one step of k: a column of 8 rows of w and the word of each row of x at it.
+static inline __attribute__((always_inline)) void meet(__m256 *c, const int rows, const uint32_t *x, int64_t x_ld, __m256i column) {
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) c[r] = _mm256_fmadd_ps(_mm256_broadcast_ss((const float *)(x + r * x_ld)), _mm256_castsi256_ps(column), c[r]);
+}
+
+// rows_8 is up to GEMM_FEW rows of x with up to 8 of w that lie along k: 8 rows × 4 words of w at a time are turned in registers and
+// meet each row of x once. io begins at their outputs. Rows of bf16 are read as pairs, and a pair's second element comes first: the
+// chain of WORD_SWAPPED, as x has it.
+static inline __attribute__((always_inline)) void rows_8(const int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                         const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	const int64_t per = bf16 ? 2 : 1, words = kw / per; // steps of k in a word of w, words in its rows
+	const vec high = _mm256_set1_epi32((int)0xffff0000);
 	__m256 c[GEMM_FEW];
 #pragma GCC unroll 8
 	for (int r = 0; r < rows; r++) c[r] = io->in ? start8(io->in, io->in_type, r * io->in_ld, have) : _mm256_setzero_ps();
-	int64_t k = 0;
-	for (; k + 8 <= kw && have == 8; k += 8) {
+	int64_t j = 0;
+	for (; j + 8 <= words && have == 8; j += 8) {
 #pragma GCC unroll 8
-		for (int i = 0; i < 8; i++) __builtin_prefetch(w + i * w_ld + k + 96);
+		for (int i = 0; i < 8; i++) __builtin_prefetch(w + i * w_ld + j + 96);
 #pragma GCC unroll 2
 		for (int q = 0; q < 8; q += 4) {
 			vec v[4];
-			quarter(v, w + k + q, w_ld);
+			quarter(v, w + j + q, w_ld);
 #pragma GCC unroll 4
 			for (int s = 0; s < 4; s++) {
-#pragma GCC unroll 8
-				for (int r = 0; r < rows; r++)
-					c[r] = _mm256_fmadd_ps(_mm256_broadcast_ss((const float *)(x + r * x_ld + k + q + s)), _mm256_castsi256_ps(v[s]), c[r]);
+				const uint32_t *at = x + (j + q + s) * per;
+				meet(c, rows, at, x_ld, bf16 ? _mm256_and_si256(v[s], high) : v[s]);
+				if (bf16) meet(c, rows, at + 1, x_ld, _mm256_slli_epi32(v[s], 16));
 			}
 		}
 	}
-	for (; k < kw; k++) {
+	for (; j < words; j++) {
 		uint32_t edge[8] = {0};
-		for (int i = 0; i < have; i++) edge[i] = w[i * w_ld + k];
-		const __m256 y = _mm256_loadu_ps((const float *)edge);
-#pragma GCC unroll 8
-		for (int r = 0; r < rows; r++) c[r] = _mm256_fmadd_ps(_mm256_broadcast_ss((const float *)(x + r * x_ld + k)), y, c[r]);
+		for (int i = 0; i < have; i++) edge[i] = w[i * w_ld + j];
+		const vec v = _mm256_loadu_si256((const __m256i *)edge);
+		meet(c, rows, x + j * per, x_ld, bf16 ? _mm256_and_si256(v, high) : v);
+		if (bf16) meet(c, rows, x + j * per + 1, x_ld, _mm256_slli_epi32(v, 16));
 	}
 #pragma GCC unroll 8
 	for (int r = 0; r < rows; r++) {
@@ -242,22 +251,29 @@ static inline __attribute__((always_inline)) void rows_8(const int rows, int64_t
 	}
 }
 
-static void few(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+static inline __attribute__((always_inline)) void few(int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                      const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
 	for (int i = 0; i < have; i += 8) {
 		gemm_io at = *io;
 		const int n = have - i < 8 ? have - i : 8;
 		if (io->in) at.in = (const char *)io->in + i * dt_size(io->in_type);
 		at.out = (char *)io->out + i * dt_size(io->out_type);
-		const uint32_t *from = w + i * w_ld;
 		switch (rows) {
-#define CASE(r) case r: rows_8(r, kw, x, x_ld, from, w_ld, n, &at); break;
+#define CASE(r) case r: rows_8(r, bf16, kw, x, x_ld, w + i * w_ld, w_ld, n, &at); break;
 		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
 #undef CASE
 		}
 	}
 }
 
-const gemm_isa gemm_avx2 = {MR, NR, WORD_SWAPPED, tiles, tiles, pack_6_avx2, pack_16_avx2, .f32_few = few, .f32_busy = {0, busy_6}};
+static void few_f32(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	few(rows, 0, kw, x, x_ld, w, w_ld, have, io);
+}
+static void few_bf16(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	few(rows, 1, kw, x, x_ld, w, w_ld, have, io);
+}
+
+const gemm_isa gemm_avx2 = {MR, NR, WORD_SWAPPED, tiles, tiles, pack_6_avx2, pack_16_avx2, .f32_few = few_f32, .bf16_few = few_bf16, .f32_busy = {0, busy_6}};
 
 #pragma GCC pop_options
 #else
