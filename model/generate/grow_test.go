@@ -55,6 +55,27 @@ func TestEighthOfTheCache(t *testing.T) {
 	}
 }
 
+// Several continuations of one prompt compute its whole pages once, though they come together.
+func TestOnePromptIsComputedOnce(t *testing.T) {
+	e, err := newEngine(random(t, openDevice(t, "cpu"), model.InferOptions{Tokens: 16, Docs: 8, PageSize: 8}), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, l := Request{Prompt: make([]int32, 36), MaxNewTokens: 3, Temperature: 1}, &line{}
+	for r.Seed = range 5 {
+		l.waiting = append(l.waiting, newSequence(context.Background(), r, testVocab, make(chan reply, 1)))
+	}
+	for len(l.waiting) > 0 || !l.idle() {
+		e.round(l)
+	}
+	if s := e.Stats(); s.Cached != 4*32 || s.Rows != 36+4*4+5*2 {
+		t.Errorf("%+v", s)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A request that fills the cache to its last position ends; one position more is refused.
 func TestOneRequestFillsTheCache(t *testing.T) {
 	e := open(t, model.InferOptions{Tokens: 16, Docs: 4, PageSize: 4}, Options{CacheTokens: 20})

@@ -8,8 +8,8 @@ import (
 
 // Request asks for the continuation of one prompt. The zero value of a field turns it off; MaxNewTokens must be set.
 //
-// Several continuations of one prompt (the n of other programs) are as many requests, each with a seed of its own: the prompt is
-// computed once where they come one after another, or where a beginning of it is in the cache.
+// Several continuations of one prompt (the n of other programs) are as many requests at once, each with a seed of its own: the whole
+// pages of the prompt are computed once and shared.
 type Request struct {
 	Prompt       []int32
 	MaxNewTokens int
