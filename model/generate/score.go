@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// Score computes the log-probabilities of given continuations, in the order of the requests. They run beside all else, at most as many
-// at once as the engine computes together, so that who generates meanwhile waits behind no more than these; a beginning that is in
-// the cache is not computed again. The first failure ends the rest. A request takes as many positions of the window as it has tokens,
+// Score computes the log-probabilities of given continuations, in the order of the requests. They run beside all else. At most twice
+// as many as the engine computes together are handed over, so that some always wait, and who generates meanwhile waits behind no more
+// than these; a beginning that is in the cache is not computed again. The first failure ends the rest. A request takes as many positions of the window as it has tokens,
 // without the last.
 func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreResult, error) {
 	for i, r := range requests {
@@ -21,7 +21,7 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 	defer cancel(nil)
 	out, next := make([]ScoreResult, len(requests)), make(chan int)
 	var all sync.WaitGroup
-	for range min(len(requests), e.seats) {
+	for range min(len(requests), 2*e.seats) {
 		all.Go(func() {
 			for i := range next {
 				var err error
