@@ -64,7 +64,7 @@ func penalised(row []float64, r *Request, generated []int32) []float64 {
 }
 
 func TestPenaltiesAndBias(t *testing.T) {
-	w := &witness{Backend: openDevice(t, "cpu"), t: t}
+	w := &witness{Backend: openCPU(t), t: t}
 	e := engine(t, w, model.InferOptions{Tokens: 64, Docs: 2, PageSize: 8}, Options{})
 	base := Request{Prompt: []int32{5, 9, 2, 9}, MaxNewTokens: 30}
 	plain := alone(t, e, []Request{base})[0]
@@ -167,7 +167,7 @@ func TestMoreEditsThanAStepTakes(t *testing.T) {
 		rs = append(rs, Request{Prompt: []int32{i, 3}, MaxNewTokens: 9, LogitBias: bias, FrequencyPenalty: 0.4})
 	}
 	want := alone(t, open(t, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16}, Options{CacheTokens: 64}), rs)
-	got := together(t, open(t, model.InferOptions{Tokens: 64, Docs: 7, PageSize: 4}, Options{}), rs)
+	got := atOnce(t, still(t, model.InferOptions{Tokens: 64, Docs: 7, PageSize: 4}, Options{}), rs)
 	for i := range want {
 		if !slices.Equal(got[i].Tokens, want[i].Tokens) || !slices.Equal(got[i].LogProbs, want[i].LogProbs) {
 			t.Errorf("%d: %+v, alone %+v", i, got[i], want[i])

@@ -32,7 +32,7 @@ func (f *faulty) PagedWrite(a kernels.PagedWriteArgs) {
 }
 
 // Pages that a failed chunk of a prompt should have filled are not found by a later prompt, though nobody waited for the chunk.
-func TestFailedChunkIsForgotten(t *testing.T) { failedChunk(t, openDevice(t, "cpu")) }
+func TestFailedChunkIsForgotten(t *testing.T) { failedChunk(t, openCPU(t)) }
 
 func failedChunk(t *testing.T, b kernels.Backend) {
 	o, rs := model.InferOptions{Tokens: 16, Docs: 2, PageSize: 4}, []Request{{Prompt: make([]int32, 40), MaxNewTokens: 5}}
@@ -69,7 +69,7 @@ func TestScoreLeavesStepsAlone(t *testing.T) {
 }
 
 func scoreBeside(t *testing.T, f *faulty) {
-	f.Backend = openDevice(t, "cpu")
+	f.Backend = openCPU(t)
 	o := model.InferOptions{Tokens: 16, Docs: 2, PageSize: 4}
 	r, asked := Request{Prompt: make([]int32, 40), MaxNewTokens: 5}, []ScoreRequest{{Prompt: []int32{5, 9}, Continuation: []int32{2, 8, 1}}}
 	sound := engine(t, f.Backend, o, Options{CacheTokens: 200})
@@ -106,7 +106,7 @@ func scoreBeside(t *testing.T, f *faulty) {
 
 // A request that is cancelled leaves at once, also from behind others that wait for a place.
 func TestCancelledLeavesTheQueue(t *testing.T) {
-	e := engine(t, openDevice(t, "cpu"), model.InferOptions{Tokens: 16, Docs: 1, PageSize: 4}, Options{})
+	e := engine(t, openCPU(t), model.InferOptions{Tokens: 16, Docs: 1, PageSize: 4}, Options{})
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	replies := make(chan reply, 1)

@@ -19,7 +19,7 @@ func TestGreedyIsTransformers(t *testing.T) {
 	if err != nil || len(dirs) < 7 {
 		t.Fatalf("%d goldens, %v", len(dirs), err)
 	}
-	b := openDevice(t, "cpu")
+	b := openCPU(t)
 	for _, path := range dirs {
 		var golden struct{ Prompt, Greedy []int32 }
 		raw, err := os.ReadFile(path)

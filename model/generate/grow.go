@@ -27,10 +27,10 @@ func (e *Engine) grow(l *line) {
 	}
 }
 
-// preempt takes a sequence's pages away.
+// preempt takes a sequence's pages away; start says what is done when it has others.
 func (e *Engine) preempt(s *sequence) {
 	e.pool.release(s.pages)
-	s.pages, s.done, s.known = nil, 0, 0
+	s.pages = nil
 	e.mu.Lock()
 	e.stats.Preempted++
 	e.mu.Unlock()
