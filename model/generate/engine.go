@@ -135,7 +135,7 @@ func (e *Engine) hand(ctx context.Context, s *sequence) error {
 	case e.jobs <- s:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	case <-e.closed:
 		return ErrClosed
 	}

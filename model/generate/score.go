@@ -17,7 +17,7 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	together, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out, next := make([]ScoreResult, len(requests)), make(chan int)
 	var all sync.WaitGroup
@@ -25,7 +25,7 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 		all.Go(func() {
 			for i := range next {
 				var err error
-				if out[i], err = e.score(ctx, requests[i]); err != nil {
+				if out[i], err = e.score(together, requests[i]); err != nil {
 					cancel(err) // the first is kept
 				}
 			}
@@ -36,7 +36,10 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 	}
 	close(next)
 	all.Wait()
-	if err := context.Cause(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := context.Cause(together); err != nil {
 		return nil, err
 	}
 	return out, nil
