@@ -23,8 +23,7 @@ const (
 // Open makes a Synthesizer of a Hugging Face folder with a tokenizer.json. ctx bounds the opening alone. Close frees the
 // device and unmaps the weights.
 func Open(ctx context.Context, dir string, opts ...Option) (_ *Synthesizer, err error) {
-	set := settings{device: "cpu", rounds: DefaultRounds(), inFlight: defaultInFlight, stepTokens: defaultStepTokens}
-	set.rounds.Window = 0
+	set := defaults()
 	for _, o := range opts {
 		o(&set)
 	}
@@ -86,24 +85,17 @@ func openEngine(parts *closers, set *settings, folder *hf.Folder, tok *tokenizer
 		return nil, err
 	}
 	parts.add(b.Close)
-	if set.rounds.Window == 0 {
-		set.rounds.Window = int(min(folder.Config.MaxPositions, int64(DefaultRounds().Window)))
+	if err := set.fit(folder.Config); err != nil {
+		return nil, err
 	}
 	window := int64(set.rounds.Window)
-	if window > folder.Config.MaxPositions {
-		return nil, fmt.Errorf("%w: window %d, but the model's max_position_embeddings is %d", generate.ErrTooLong, window, folder.Config.MaxPositions)
-	}
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(set.stepTokens, int64(set.inFlight)), Docs: int64(set.inFlight),
 		MaxLen: window, Math: kernels.NoType, LogitRows: int64(set.inFlight), PageSize: pageSize})
 	if err != nil {
 		return nil, fmt.Errorf("opening the model: %w", err)
 	}
 	parts.add(func() error { m.Close(); return nil })
-	cache := set.cacheTokens
-	if cache == 0 {
-		cache = int64(set.inFlight) * (window + pageSize)
-	}
-	engine, err := generate.New(m, generate.Options{CacheTokens: cache, TokenBytes: tok.TokenBytes})
+	engine, err := generate.New(m, generate.Options{CacheTokens: set.cache(), TokenBytes: tok.TokenBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,10 @@
 package synth
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/primer-lm/primer/model"
+)
 
 // Option changes one setting of Open.
 type Option func(*settings)
@@ -13,6 +17,31 @@ type settings struct {
 	stepTokens  int64
 	keep        PairFilter
 	verify      *VerifyOptions
+}
+
+func defaults() settings {
+	set := settings{device: "cpu", rounds: DefaultRounds(), inFlight: defaultInFlight, stepTokens: defaultStepTokens}
+	set.rounds.Window = 0
+	return set
+}
+
+// fit chooses the window that was left open, and refuses one that the model does not have.
+func (s *settings) fit(c *model.Config) error {
+	if s.rounds.Window == 0 {
+		s.rounds.Window = int(min(c.MaxPositions, int64(DefaultRounds().Window)))
+	}
+	if int64(s.rounds.Window) > c.MaxPositions {
+		return fmt.Errorf("%w: window %d, but the model's max_position_embeddings is %d", ErrTooLong, s.rounds.Window, c.MaxPositions)
+	}
+	return nil
+}
+
+// cache gives the positions of the KV cache.
+func (s *settings) cache() int64 {
+	if s.cacheTokens > 0 {
+		return s.cacheTokens
+	}
+	return int64(s.inFlight) * int64(s.rounds.Window+pageSize)
 }
 
 // validate finds what is wrong before a model is opened. Rounds are checked with the model's window, by New.
