@@ -73,7 +73,7 @@ func waiting(ctx context.Context, texts <-chan outcomeText) func() (data.Documen
 func (s *Synthesizer) Pieces(doc data.Document) ([]data.Document, error) {
 	texts, err := s.codec.Split(doc.Text, s.opt.Window-s.opt.MaxNewTokens)
 	if err != nil {
-		return nil, &TextError{doc.ID, 0, err}
+		return nil, &TextError{doc.ID, 0, s.whyClosed(err)}
 	}
 	if len(texts) == 1 {
 		return []data.Document{doc}, nil

@@ -77,7 +77,7 @@ func (s *Synthesizer) runChain(ctx context.Context, id string, first uint64, nex
 		}
 		text, err := s.round(ctx, &history, round, first, doc)
 		if err != nil {
-			return out, &TextError{doc.ID, round + 1, err}
+			return out, &TextError{doc.ID, round + 1, s.whyClosed(err)}
 		}
 		out.Texts = append(out.Texts, text)
 		if err := history.add(data.Example{Document: doc, Pairs: text.Parsed.Pairs}); err != nil {
@@ -85,7 +85,7 @@ func (s *Synthesizer) runChain(ctx context.Context, id string, first uint64, nex
 		}
 	}
 	history.flush(len(history.examples))
-	return out, s.verifyNew(ctx, out.Chains)
+	return out, s.whyClosed(s.verifyNew(ctx, out.Chains))
 }
 
 // round generates and parses the pairs of one text.

@@ -2,10 +2,12 @@ package synth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/primer-lm/primer/data"
 )
@@ -19,6 +21,7 @@ type Synthesizer struct {
 	keep     PairFilter
 	verify   *VerifyOptions
 	close    func() error
+	closed   *atomic.Bool
 }
 
 // New makes a Synthesizer of its parts; Open makes one of a model folder. inFlight is how many chains are computed side by
@@ -34,12 +37,24 @@ func New(codec *Codec, gen Generator, opt RoundOptions, inFlight int, opts ...Op
 	for _, o := range opts {
 		o(&set)
 	}
-	s := &Synthesizer{codec: codec, gen: gen, opt: opt, inFlight: inFlight, keep: set.keep, verify: set.verify, close: func() error { return nil }}
+	s := &Synthesizer{codec: codec, gen: gen, opt: opt, inFlight: inFlight, keep: set.keep, verify: set.verify,
+		close: func() error { return nil }, closed: new(atomic.Bool)}
 	return s, s.checkVerify()
 }
 
 // Close frees what Open took. Runs under way end with ErrClosed. It may be called twice.
-func (s *Synthesizer) Close() error { return s.close() }
+func (s *Synthesizer) Close() error {
+	s.closed.Store(true)
+	return s.close()
+}
+
+// whyClosed makes ErrClosed of what a part says that Close has taken away.
+func (s *Synthesizer) whyClosed(err error) error {
+	if err == nil || !s.closed.Load() || errors.Is(err, ErrClosed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, err)
+}
 
 // Codec gives the text side of the synthesizer.
 func (s *Synthesizer) Codec() *Codec { return s.codec }

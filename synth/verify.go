@@ -84,7 +84,7 @@ func (s *Synthesizer) Verify(ctx context.Context, chains []data.Chain, opt Verif
 	const atOnce = 64 // chains whose requests are handed over together
 	for from := 0; from < len(out); from += atOnce {
 		if err := s.verifyIn(ctx, out[from:min(from+atOnce, len(out))], opt); err != nil {
-			return nil, err
+			return nil, s.whyClosed(err)
 		}
 	}
 	return out, nil

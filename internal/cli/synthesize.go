@@ -30,6 +30,7 @@ type synthesize struct {
 	shard      string // i/n, /n or nothing
 	shardTexts int64
 	plan       bool
+	page       string // of the report, beside a file
 
 	part, parts int // of the job
 	line        *progress.Line
@@ -69,6 +70,7 @@ func Synthesize(stdio IO) *cobra.Command {
 	f.StringVar(&s.shard, "shard", "", "do part i of n (`i/n`, from 0); /n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX")
 	f.Int64Var(&s.shardTexts, "texts-per-shard", 1000, "documents of a shard of the output folder")
 	f.BoolVar(&s.plan, "plan", false, "print memory and expected tokens; generate nothing")
+	f.StringVar(&s.page, "report", "", "with --out FILE: write the report's page (`file`.html); a folder has one")
 	f.IntVar(&s.show, "show", 0, "print that many fresh pairs on the way")
 	f.BoolVar(&s.plainText, "text", false, "inputs are plain text, whatever their names: each file is one text")
 	completes(cmd, "verify", verifyNames)
@@ -123,7 +125,10 @@ func (s *synthesize) start(ctx context.Context) (err error) {
 		return err
 	}
 	if s.parts > 1 && s.isFile() {
-		return usage("--out %s: several processes cannot share one file: give a folder", s.out)
+		return usage("--out %s: several processes cannot share one file: give a folder, or --shard 0/1 where this one does it all", s.out)
+	}
+	if s.page != "" && !s.isFile() {
+		return usage("--report %s: an output folder has its own, %s", s.page, job.ReportHTML)
 	}
 	if s.plan {
 		return s.printPlan(ctx, verify)
@@ -156,6 +161,10 @@ func (s *synthesize) run(ctx context.Context, model *synth.Synthesizer) (err err
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted: the pairs of %d texts are lost and %s was not written; the same command starts from the front (give --out a folder, and it goes on): %w",
 			s.stats.Texts, s.out, ctx.Err())
+	}
+	if err == nil && s.page != "" {
+		r := job.Report{Settings: job.Settings{Verify: s.verify, Reading: s.reading(), Model: s.model}.With(model.Options()), Documents: s.input.Records, Stats: s.stats}
+		err = durable.WriteFile(durable.OS, s.page, r.WriteHTML)
 	}
 	if err != nil {
 		return err

@@ -126,7 +126,11 @@ func TestWorkersAtOnce(t *testing.T) {
 func TestStoppedAndStartedAgain(t *testing.T) {
 	want, _ := whole(t)
 	disk := crashfs.New()
-	asked, starts := int64(0), 0
+	asked, starts, kept, chains := int64(0), 0, 0, 0
+	if _, err := Run(context.Background(), synthesizer(t, &model{}), data.All(corpus(documents)), Options{FS: crashfs.New(), Dir: "out",
+		Settings: settings, Each: func(*synth.Augmented, bool) { chains++ }}); err != nil {
+		t.Fatal(err)
+	}
 	for stop := 1; ; stop = stop%5 + 1 {
 		ctx, cancel := context.WithCancel(context.Background())
 		g, fresh := &model{}, 0
@@ -139,7 +143,7 @@ func TestStoppedAndStartedAgain(t *testing.T) {
 				}
 			}})
 		cancel()
-		asked, starts = asked+g.asked.Load(), starts+1
+		asked, starts, kept = asked+g.asked.Load(), starts+1, kept+fresh
 		if err == nil {
 			break
 		}
@@ -153,6 +157,9 @@ func TestStoppedAndStartedAgain(t *testing.T) {
 	}
 	if err != nil || starts < 3 {
 		t.Errorf("%d starts: %v", starts, err)
+	}
+	if kept != chains {
+		t.Errorf("%d chains were kept in all starts, there are %d: some were made twice", kept, chains)
 	}
 	m, err := ReadManifest(disk, "out")
 	if err != nil {
