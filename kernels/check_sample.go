@@ -22,8 +22,22 @@ func (a SampleArgs) Check(wide ...DType) {
 	c.tensor("MinP", a.MinP, setF32, s)
 	c.tensor("Seeds", a.Seeds, setI64, s)
 	c.tensor("Positions", a.Positions, setI64, s)
+	c.optional("Given", a.Given, setI32, s)
+	a.checkEdits(c, s)
 	c.work(a.Work)
 	for _, out := range [5]Tensor{a.Tokens, a.LogProbs, a.TopTokens, a.TopLogProbs, a.Work} {
 		c.apart("output", out, "Logits", a.Logits)
 	}
+}
+
+func (a SampleArgs) checkEdits(c checker, s int64) {
+	if a.EditOffsets.IsZero() {
+		c.require(a.EditTokens.IsZero() && a.EditFactors.IsZero() && a.EditAdds.IsZero(), "edits without EditOffsets", "")
+		return
+	}
+	c.tensor("Logits", a.Logits, setF32, anyLength, anyLength)
+	c.tensor("EditOffsets", a.EditOffsets, setI32, s+1)
+	c.tensor("EditTokens", a.EditTokens, setI32, anyLength)
+	c.tensor("EditFactors", a.EditFactors, setF32, a.EditTokens.dims[0])
+	c.tensor("EditAdds", a.EditAdds, setF32, a.EditTokens.dims[0])
 }

@@ -11,6 +11,16 @@ package kernels
 //
 // LogProb is the log-softmax of the raw logits at the token, whatever the sampling. A row with a NaN or +Inf, or without a
 // finite logit, is a device failure that names the row; a logit of −Inf is never taken. TopP and MinP lie in [0,1].
+//
+// A row whose Given is a token takes that token, whatever its settings and edits; −1 draws one.
+//
+// With edits a row draws from other logits than the raw ones. Of row s they are e in EditOffsets[s] to EditOffsets[s+1]−1, each of
+// another token t = EditTokens[e], whose logit l becomes, in the dtype of Logits,
+//
+//	l < 0 ? l·EditFactors[e] : l / EditFactors[e],  then + EditAdds[e]
+//
+// Factors are finite and above 0; an addend of −Inf forbids the token. Edited logits must be as raw ones must. Given and edited
+// tokens outside the vocabulary, and offsets that do not rise from 0 to E or less, are device failures that name the row.
 type SampleArgs struct {
 	Tokens      Tensor // [S] I32 out
 	LogProbs    Tensor // [S] F32 out
@@ -22,6 +32,11 @@ type SampleArgs struct {
 	TopP, MinP  Tensor // [S] F32
 	Seeds       Tensor // [S] I64
 	Positions   Tensor // [S] I64, position of the sampled token in its sequence
+	Given       Tensor // [S] I32 or absent: every row draws
+	EditOffsets Tensor // [S+1] I32 or absent, with all three below; Logits is F32 then
+	EditTokens  Tensor // [E] I32
+	EditFactors Tensor // [E] F32
+	EditAdds    Tensor // [E] F32
 	Work        Tensor // [SamplePlan bytes] U8
 }
 

@@ -125,7 +125,7 @@ func (m *Model) openBuffers() error {
 		gu:  a.take(o.Math, o.Tokens, 2*s.Intermediate), g: a.take(o.Math, o.Tokens, s.Intermediate)}
 	m.final = takeFinal(&m.workspace, c, o.Tokens, o.LogitRows, o.Math, o.Math, false)
 	if o.PageSize > 0 {
-		m.picked = m.inputs.take(kernels.U8, 8*o.LogitRows)
+		m.picked = m.inputs.take(kernels.U8, drawnBytes(o.LogitRows, m.maxTop()))
 	}
 	m.work = m.workspace.take(kernels.U8, m.inferWork())
 	for _, a := range []*arena{&m.tables, &m.inputs, &m.activations, &m.workspace} {
@@ -134,7 +134,7 @@ func (m *Model) openBuffers() error {
 		}
 	}
 	if o.PageSize > 0 {
-		if err := m.draws.open(m.b, o.LogitRows); err != nil {
+		if err := m.draws.open(m.b, o.LogitRows, m.maxTop()); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ type StepInput struct {
 	PageTable []int32 // [S, PageTable/S] pages of each sequence, in order
 	Rows      []int32 // rows that need logits
 	Draws     []Draw  // how the token after each of Rows is drawn; none: logits are all that is wanted
+	Top       int     // how many of the most probable tokens are reported beside each draw, at most MaxTop
 	// Follow: the step decodes what the last one, of the same sequences, drew: Tokens counts the rows, its values are not read.
 	Follow bool
 	// K and V are the caches of each layer, [pages, K, PageSize, D] of CacheType.
@@ -44,10 +45,9 @@ func (m *Model) checkStep(in *StepInput) error {
 		return fmt.Errorf("%w: caches of %d and %d layers, the model has %d", ErrBatch, len(in.K), len(in.V), m.cfg.NumHiddenLayers)
 	case int64(len(in.Rows)) > m.opt.LogitRows:
 		return fmt.Errorf("%w: logits of %d rows, opened for %d", ErrBatch, len(in.Rows), m.opt.LogitRows)
-	case len(in.Draws) != 0 && len(in.Draws) != len(in.Rows):
-		return fmt.Errorf("%w: %d tokens to draw from %d rows of logits", ErrBatch, len(in.Draws), len(in.Rows))
-	case len(in.Draws) > 0 && m.draws.due == len(m.draws.turns):
-		return fmt.Errorf("%w: %d steps drew tokens that were not asked for: call Drawn first", ErrBatch, m.draws.due)
+	}
+	if err := m.checkDraws(in); err != nil {
+		return err
 	}
 	if err := checkRows(in.Tokens, in.CuLens, in.Positions, m.cfg.VocabSize, m.opt.Docs, m.opt.MaxLen); err != nil {
 		return err
@@ -75,7 +75,8 @@ func (m *Model) checkStep(in *StepInput) error {
 // [len(Rows), V] in F32, which stand until the next Step or Score. Nothing is computed when it returns; Drawn and Sync wait.
 // Every op but attention is the one of training.
 //
-// A step of one row a sequence that draws after all of them is issued as a graph where the backend captures operations.
+// A step of one row a sequence that draws after all of them is issued as a graph where the backend captures operations, unless a
+// token of it is given or drawn from edited logits: the host has to know what was drawn before to say how the next is.
 func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 	if err := m.checkStep(in); err != nil {
 		return kernels.Tensor{}, err
@@ -91,7 +92,7 @@ func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 		return kernels.Tensor{}, err
 	}
 	if len(in.Draws) > 0 {
-		m.fetch(shape.draws, int64(len(in.Draws)))
+		m.fetch(shape.draws, in)
 	}
 	m.draws.followed = 0
 	if decodes(in) {
@@ -106,7 +107,7 @@ func (m *Model) Step(in *StepInput) (kernels.Tensor, error) {
 // followDrawn makes a step read its tokens where steps draw them, so that a graph reads what the one before it drew. Tokens that
 // the host gives are brought there.
 func (m *Model) followDrawn(in *StepInput, t *stepTensors) {
-	tokens, _ := m.drawSlots(t.n)
+	tokens := m.drawSlots(t.n, 0).tokens
 	if !in.Follow {
 		m.b.Copy(kernels.CopyArgs{Dst: tokens, X: t.tokens})
 	}

@@ -7,29 +7,37 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// stepGraphs are the captured decode steps of a model: one for each of few numbers of rows, which batches are filled up to.
+// stepGraphs are the captured decode steps of a model: one for each of few numbers of rows, which batches are filled up to, and
+// one more where top tokens are wanted, as many as there can be.
 type stepGraphs struct {
 	device kernels.Capturer // nil: steps are issued operation by operation
-	byRows map[int64]kernels.Graph
+	of     map[graphShape]kernels.Graph
 	k, v   []kernels.Tensor // the caches whose addresses are in the graphs
 }
+
+// graphShape is what tells the graphs of a model apart.
+type graphShape struct{ rows, top int64 }
 
 // shapeOf is the shape that a step is issued in. Only steps that decode are filled up, and only where that makes them a graph:
 // rows that nobody wants cost time.
 func (m *Model) shapeOf(in *StepInput) stepShape {
 	seqs := int64(len(in.Lens))
 	s := stepShape{rows: int64(len(in.Tokens)), seqs: seqs, columns: int64(len(in.PageTable)) / seqs, wanted: int64(len(in.Rows)),
-		draws: int64(len(in.Draws))}
+		draws: shapeOfDraws(in)}
 	if m.graphs.device == nil || !decodes(in) {
 		return s
 	}
 	n := graphRows(s.rows, min(m.opt.Tokens, m.opt.Docs, m.opt.LogitRows))
-	return stepShape{rows: n, seqs: n, columns: m.pages(), wanted: n, draws: n, graph: true}
+	draws := drawShape{rows: n}
+	if in.Top > 0 {
+		draws.top = m.maxTop()
+	}
+	return stepShape{rows: n, seqs: n, columns: m.pages(), wanted: n, draws: draws, graph: true}
 }
 
-// decodes says whether every sequence has one row, and a token is drawn after each.
+// decodes says whether every sequence has one row, and a token is drawn after each, from raw logits.
 func decodes(in *StepInput) bool {
-	if len(in.Draws) != len(in.Tokens) || len(in.Lens) != len(in.Tokens) {
+	if len(in.Draws) != len(in.Tokens) || len(in.Lens) != len(in.Tokens) || !plain(in.Draws) {
 		return false
 	}
 	for i, r := range in.Rows {
@@ -60,9 +68,10 @@ func (m *Model) replay(t *stepTensors, k, v []kernels.Tensor) error {
 	g := &m.graphs
 	if !slices.Equal(k, g.k) || !slices.Equal(v, g.v) {
 		g.close()
-		g.byRows, g.k, g.v = map[int64]kernels.Graph{}, slices.Clone(k), slices.Clone(v)
+		g.of, g.k, g.v = map[graphShape]kernels.Graph{}, slices.Clone(k), slices.Clone(v)
 	}
-	if graph := g.byRows[t.n]; graph != nil {
+	shape := graphShape{t.n, t.draw.top}
+	if graph := g.of[shape]; graph != nil {
 		graph.Launch()
 		return nil
 	}
@@ -71,13 +80,13 @@ func (m *Model) replay(t *stepTensors, k, v []kernels.Tensor) error {
 	if err != nil {
 		return fmt.Errorf("model: a decode step of %d rows: %w", t.n, err)
 	}
-	g.byRows[t.n] = graph
+	g.of[shape] = graph
 	return nil
 }
 
 func (g *stepGraphs) close() {
-	for _, graph := range g.byRows {
+	for _, graph := range g.of {
 		graph.Close()
 	}
-	g.byRows, g.k, g.v = nil, nil, nil
+	g.of, g.k, g.v = nil, nil, nil
 }

@@ -4,8 +4,9 @@ import "github.com/primer-lm/primer/kernels"
 
 // stepShape is how many of everything a step's device tensors hold: what its operations are issued for.
 type stepShape struct {
-	rows, seqs, columns, wanted, draws int64
-	graph                              bool // padded to one of the few shapes that are captured
+	rows, seqs, columns, wanted int64
+	draws                       drawShape
+	graph                       bool // padded to one of the few shapes that are captured
 }
 
 // stepTensors are a step's inputs on the device. Their places follow from the step's shape alone.
@@ -22,7 +23,7 @@ func (m *Model) stepBytes() int64 {
 		return 0
 	}
 	n, s := m.opt.Tokens, m.opt.Docs
-	return 3*align64(4*n) + align64(8*n) + 2*align64(4*(s+1)) + align64(4*s*m.pages()) + drawBytes(m.opt.LogitRows)
+	return 3*align64(4*n) + align64(8*n) + 2*align64(4*(s+1)) + align64(4*s*m.pages()) + m.drawBytes()
 }
 
 // stageStep sends a step's inputs to the device, filled up to its shape. A row that fills up writes nothing into the cache (its

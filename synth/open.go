@@ -89,9 +89,6 @@ func openEngine(parts *closers, set *settings, folder *hf.Folder, tok *tokenizer
 		return nil, err
 	}
 	window := int64(set.rounds.Window)
-	if set.verify != nil && !set.verify.Cheap {
-		set.stepTokens = max(set.stepTokens, window) // an engine may score a pair and its text in one step only
-	}
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(set.stepTokens, int64(set.inFlight)), Docs: int64(set.inFlight),
 		MaxLen: window, Math: kernels.NoType, LogitRows: int64(set.inFlight), PageSize: pageSize})
 	if err != nil {

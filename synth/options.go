@@ -69,8 +69,7 @@ func InFlight(n int) Option { return func(s *settings) { s.inFlight = n } }
 // CacheTokens sets the positions of the KV cache; the default holds every chain in flight at its full window.
 func CacheTokens(n int64) Option { return func(s *settings) { s.cacheTokens = n } }
 
-// StepTokens sets the tokens of a generation step (default 512, with Verification at least the window): new ones and pieces of
-// prompts.
+// StepTokens sets the tokens of a generation step (default 512): new ones and pieces of prompts.
 func StepTokens(n int64) Option { return func(s *settings) { s.stepTokens = n } }
 
 // Keep lets a program drop pairs as they are written: what it drops is counted under the reason it gives and is not in the

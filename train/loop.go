@@ -35,7 +35,8 @@ type Position struct {
 // of the step when they are called; gradients and loss on the device may already be the next step's.
 type Hooks struct {
 	Step func(StepRecord) error
-	// Save is called when a checkpoint is due: every Config.SaveEvery steps, at the end, and when the run is interrupted.
+	// Save is called when a checkpoint is due: every Config.SaveEvery steps, at the end, when the run is interrupted, and when it has
+	// no more data.
 	Save func(Position) error
 }
 
@@ -55,7 +56,7 @@ func Loop(ctx context.Context, cfg Config, m *model.Trainer, src Source, from Po
 	if from.Step >= cfg.Steps {
 		return from, nil
 	}
-	l := &loop{cfg: cfg, stepper: newStepper(cfg, m), hooks: hooks, at: from, began: time.Now()}
+	l := &loop{cfg: cfg, stepper: newStepper(cfg, m), hooks: hooks, at: from, saved: from.Step, began: time.Now()}
 	l.batches = prefetch(src, cfg.BatchTokens, cfg.MicroTokens)
 	defer l.batches.stop()
 	err := l.run(ctx)
@@ -69,6 +70,7 @@ type loop struct {
 	batches *prefetcher
 	hooks   Hooks
 	at      Position  // behind the last step whose outcome is known
+	saved   int64     // the last step that needs no saving
 	began   time.Time // when that was known
 }
 
@@ -89,8 +91,11 @@ func (l *loop) run(ctx context.Context) error {
 		if err := l.finish(ctx, now); err != nil {
 			return err
 		}
-		if problem != nil || next == nil {
-			return problem
+		if problem != nil {
+			return l.giveUp(problem)
+		}
+		if next == nil {
+			return nil
 		}
 		now = next
 	}
@@ -148,11 +153,24 @@ func (l *loop) maybeSave(ctx context.Context) error {
 		if err := l.hooks.Save(l.at); err != nil {
 			return err
 		}
+		l.saved = step
 	}
 	if interrupted {
 		return fmt.Errorf("%w at step %d of %d", ErrInterrupted, step, last)
 	}
 	return nil
+}
+
+// giveUp ends a run whose next data cannot be had: what was trained is saved first, so that it goes on from here once the data is
+// mended.
+func (l *loop) giveUp(problem error) error {
+	if l.hooks.Save == nil || l.saved == l.at.Step {
+		return problem
+	}
+	if err := l.hooks.Save(l.at); err != nil {
+		return errors.Join(problem, err)
+	}
+	return fmt.Errorf("%w (step %d is saved)", problem, l.at.Step)
 }
 
 func count(batches []*data.Batch) (tokens, lossTokens int64) {

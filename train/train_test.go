@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -308,5 +309,44 @@ func TestInterruptedWhileWaitingForData(t *testing.T) {
 	job.Source, job.Observe = tinySource(t), nil
 	if again, err := job.Run(context.Background()); err != nil || again.Resumed != res.Step {
 		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// broken is a source that fails behind the steps it has.
+type broken struct {
+	Source
+	steps int
+}
+
+var errBroken = errors.New("line 7 is broken")
+
+func (s *broken) Step(batchTokens, microTokens int64) ([]*data.Batch, error) {
+	if s.steps == 0 {
+		return nil, errBroken
+	}
+	s.steps--
+	return s.Source.Step(batchTokens, microTokens)
+}
+
+// What was trained before the data broke is saved, and goes on from there once the data is whole.
+func TestBrokenDataLosesNoStep(t *testing.T) {
+	whole := tinyJob(t, t.TempDir())
+	if _, err := whole.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, steps := range []int{5, 8} { // between two checkpoints, and behind one that was due
+		job := tinyJob(t, t.TempDir())
+		job.Source = &broken{Source: job.Source, steps: steps}
+		res, err := job.Run(context.Background())
+		if !errors.Is(err, errBroken) || !strings.HasSuffix(res.Checkpoint, fmt.Sprintf("step-%d", steps)) {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		job.Source = tinySource(t)
+		if again, err := job.Run(context.Background()); err != nil || again.Resumed != int64(steps) {
+			t.Errorf("%+v, %v", again, err)
+		}
+		if got, want := losses(t, job.Dir), losses(t, whole.Dir); !slices.Equal(got, want) {
+			t.Errorf("losses %v, without the break %v", got, want)
+		}
 	}
 }

@@ -77,7 +77,8 @@ typedef void gemm_tile(int64_t kw, const uint32_t *a, const uint32_t *b, const g
 // rows become zeros.
 typedef void gemm_pack(uint32_t *out, const gemm_operand *x, int64_t i0, int64_t rows, int64_t k, int64_t w0, int64_t kw, int words);
 
-// Up to GEMM_FEW rows of x (words, x_ld apart) with `have` ≤ 16 rows of w that lie along k (words, w_ld apart).
+// Up to GEMM_FEW rows of x (kw words, x_ld apart) with `have` ≤ 16 rows of w that lie along k, w_ld 32-bit words apart: f32, or pairs
+// of bf16 also where x has WORD_SWAPPED.
 typedef void gemm_few(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io);
 // Turns a tile [outs, rows], tile_ld apart, into y[rows, outs] of a dtype, or with `back` y into the tile.
 typedef void gemm_turn(float *tile, int64_t tile_ld, int outs, int rows, void *y, int64_t ld, int type, int back);
@@ -90,7 +91,7 @@ typedef struct {
 	gemm_tile **bf16;  // the same for WORD_PAIR
 	gemm_pack *pack_a; // panels of mr
 	gemm_pack *pack_b; // panels of nr
-	// For few rows (gemm_few.c); all NULL where the instruction set has no such path.
+	// For few rows (gemm_few.c); all NULL where the instruction set has no such path, all but the two _few where it has squares only.
 	gemm_tile **f32_turned, **bf16_turned; // [GEMM_TURNED+1] by rows: tiles of as many columns, whose output is [column, row]
 	gemm_few *f32_few, *bf16_few;
 	gemm_few *f32_near, *bf16_near; // for a w in the second cache, and always 16 rows of it in f32, bf16_outs in bf16

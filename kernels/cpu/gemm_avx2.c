@@ -1,4 +1,4 @@
-// The matrix product's register tile and packing for AVX2 with FMA: 6 rows × 16 columns are 12 accumulators.
+// The matrix product's register tile, packing and few rows for AVX2 with FMA: 6 rows × 16 columns are 12 accumulators.
 #include "gemm_word.h"
 
 #if defined(__x86_64__)
@@ -48,25 +48,53 @@ static inline void finish8(void *p, int type, int64_t at, int64_t n, __m256 c) {
 	for (int64_t i = 0; i < n && i < 8; i++) ((uint16_t *)p)[at + i] = (uint16_t)words[i];
 }
 
-static inline __attribute__((always_inline)) void tile(const int rows, int64_t kw, const uint32_t *a, const uint32_t *b,
+static inline __attribute__((always_inline)) void tile(const int rows, const int asks, int64_t kw, const uint32_t *a, const uint32_t *b,
                                                        const gemm_io *io) {
+	// Whole rows go without masks: a store under a mask takes dozens of cycles on some processors (Zen).
+	const int whole = io->cols == NR;
 	__m256 c0[MR], c1[MR];
+	if (!io->in) {
 #pragma GCC unroll 6
-	for (int r = 0; r < rows; r++) {
-		c0[r] = c1[r] = _mm256_setzero_ps();
-		if (!io->in) continue;
-		c0[r] = start8(io->in, io->in_type, r * io->in_ld, io->cols);
-		if (io->cols > 8) c1[r] = start8(io->in, io->in_type, r * io->in_ld + 8, io->cols - 8);
-	}
-	const int64_t rs = io->a_rs, ks = io->a_ks, b_ks = io->b_ks;
-	for (int64_t k = 0; k < kw; k++, a += ks, b += b_ks) {
-		__m256 b0 = _mm256_loadu_ps((const float *)b), b1 = _mm256_loadu_ps((const float *)b + 8);
+		for (int r = 0; r < rows; r++) c0[r] = c1[r] = _mm256_setzero_ps();
+	} else if (whole && io->in_type == DT_F32) {
+		const float *in = io->in;
+#pragma GCC unroll 6
+		for (int r = 0; r < rows; r++, in += io->in_ld) c0[r] = _mm256_loadu_ps(in), c1[r] = _mm256_loadu_ps(in + 8);
+	} else {
 #pragma GCC unroll 6
 		for (int r = 0; r < rows; r++) {
-			__m256 x = _mm256_broadcast_ss((const float *)a + r * rs);
-			c0[r] = _mm256_fmadd_ps(x, b0, c0[r]);
-			c1[r] = _mm256_fmadd_ps(x, b1, c1[r]);
+			c0[r] = start8(io->in, io->in_type, r * io->in_ld, io->cols);
+			c1[r] = start8(io->in, io->in_type, r * io->in_ld + (io->cols > 8 ? 8 : 0), io->cols - 8);
 		}
+	}
+	// Row r of a is at q[r/3] + (r%3)·s: two pointers and a stride stay in registers.
+	const int64_t s = io->a_rs * 4, step = io->a_ks * 4, b_ks = io->b_ks;
+	const char *q[2] = {(const char *)a, (const char *)a + 3 * s};
+	int64_t k = 0;
+	for (int i = 0; i < asks; i++) {
+		const char *next = io->ask[i].p;
+		int64_t next_step = io->ask[i].step;
+		// The last thing's last line is asked for again and again.
+		const int64_t last = io->ask[i].words - 1, end = i == asks - 1 ? kw : k + io->ask[i].words < kw ? k + io->ask[i].words : kw;
+		for (; k < end; k++, b += b_ks, next += next_step) {
+			__builtin_prefetch(next);
+			if (asks > 1) __builtin_prefetch(next + 64);
+			else next_step = k < last ? next_step : 0;
+			const __m256 b0 = _mm256_loadu_ps((const float *)b), b1 = _mm256_loadu_ps((const float *)b + 8);
+#pragma GCC unroll 6
+			for (int r = 0; r < rows; r++) {
+				const __m256 x = _mm256_broadcast_ss((const float *)(q[r / 3] + r % 3 * s));
+				c0[r] = _mm256_fmadd_ps(x, b0, c0[r]);
+				c1[r] = _mm256_fmadd_ps(x, b1, c1[r]);
+			}
+			q[0] += step, q[1] += step;
+		}
+	}
+	if (whole && io->out_type == DT_F32) {
+		float *out = io->out;
+#pragma GCC unroll 6
+		for (int r = 0; r < rows; r++, out += io->out_ld) _mm256_storeu_ps(out, c0[r]), _mm256_storeu_ps(out + 8, c1[r]);
+		return;
 	}
 #pragma GCC unroll 6
 	for (int r = 0; r < rows; r++) {
@@ -76,8 +104,11 @@ static inline __attribute__((always_inline)) void tile(const int rows, int64_t k
 }
 
 #define ROWS(r) \
-	static void tile_##r(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { tile(r, kw, a, b, io); }
+	static void tile_##r(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { tile(r, 1, kw, a, b, io); }
+#define BUSY(r) \
+	static void busy_##r(int64_t kw, const uint32_t *a, const uint32_t *b, const gemm_io *io) { tile(r, GEMM_ASKS, kw, a, b, io); }
 ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+BUSY(6)
 
 static gemm_tile *tiles[MR + 1] = {0, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
 
@@ -112,6 +143,24 @@ static inline void vec_transpose(vec v[8]) {
 		t[i + 4] = _mm256_permute2x128_si256(v[i], v[i + 4], 0x31);
 	}
 	for (int i = 0; i < 8; i++) v[i] = t[i];
+}
+
+// quarter turns 8 rows of 4 words, ld apart, into 4 vectors of 8 rows. Half of the transposition is free, since each row's words
+// are loaded to the lane where they go.
+static inline __attribute__((always_inline)) void quarter(vec v[4], const uint32_t *w, int64_t ld) {
+	vec t[4];
+#pragma GCC unroll 4
+	for (int j = 0; j < 4; j++) {
+		const uint32_t *p = w + j * ld;
+		t[j] = _mm256_castsi128_si256(_mm_loadu_si128((const void *)p));
+		t[j] = _mm256_inserti128_si256(t[j], _mm_loadu_si128((const void *)(p + 4 * ld)), 1);
+	}
+	const vec a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
+	const vec c = _mm256_unpacklo_epi32(t[2], t[3]), d = _mm256_unpackhi_epi32(t[2], t[3]);
+	v[0] = _mm256_unpacklo_epi64(a, c);
+	v[1] = _mm256_unpackhi_epi64(a, c);
+	v[2] = _mm256_unpacklo_epi64(b, d);
+	v[3] = _mm256_unpackhi_epi64(b, d);
 }
 
 // edge_words makes words one by one, where a whole vector would reach past the operand.
@@ -149,11 +198,82 @@ static inline vec FN(load_across)(const gemm_operand *x, int64_t i, int64_t have
 	return words == WORD_SWAPPED ? halves(x, i + (w ^ 1) * x->ks) : wide(x, i + w * x->ks);
 }
 
+#define VEC_QUARTER quarter
 #include "gemm_pack_body.h"
 PACK(pack_6, MR)
 PACK(pack_16, NR)
 
-const gemm_isa gemm_avx2 = {MR, NR, WORD_SWAPPED, tiles, tiles, pack_6_avx2, pack_16_avx2};
+// Few rows --------------------------------------------------------------------------------------------------------------
+
+// meet is one step of k: a column of 8 rows of w and the word of each row of x at it.
+static inline __attribute__((always_inline)) void meet(__m256 *c, const int rows, const uint32_t *x, int64_t x_ld, __m256i column) {
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) c[r] = _mm256_fmadd_ps(_mm256_broadcast_ss((const float *)(x + r * x_ld)), _mm256_castsi256_ps(column), c[r]);
+}
+
+// rows_8 is up to GEMM_FEW rows of x with up to 8 of w that lie along k: 8 rows × 4 words of w at a time are turned in registers and
+// meet each row of x once. io begins at their outputs. Rows of bf16 are read as pairs, and a pair's second element comes first: the
+// chain of WORD_SWAPPED, as x has it.
+static inline __attribute__((always_inline)) void rows_8(const int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                         const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	const int64_t per = bf16 ? 2 : 1, words = kw / per; // steps of k in a word of w, words in its rows
+	const vec high = _mm256_set1_epi32((int)0xffff0000);
+	__m256 c[GEMM_FEW];
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) c[r] = io->in ? start8(io->in, io->in_type, r * io->in_ld, have) : _mm256_setzero_ps();
+	int64_t j = 0;
+	for (; j + 8 <= words && have == 8; j += 8) {
+#pragma GCC unroll 8
+		for (int i = 0; i < 8; i++) __builtin_prefetch(w + i * w_ld + j + 96);
+#pragma GCC unroll 2
+		for (int q = 0; q < 8; q += 4) {
+			vec v[4];
+			quarter(v, w + j + q, w_ld);
+#pragma GCC unroll 4
+			for (int s = 0; s < 4; s++) {
+				const uint32_t *at = x + (j + q + s) * per;
+				meet(c, rows, at, x_ld, bf16 ? _mm256_and_si256(v[s], high) : v[s]);
+				if (bf16) meet(c, rows, at + 1, x_ld, _mm256_slli_epi32(v[s], 16));
+			}
+		}
+	}
+	for (; j < words; j++) {
+		uint32_t edge[8] = {0};
+		for (int i = 0; i < have; i++) edge[i] = w[i * w_ld + j];
+		const vec v = _mm256_loadu_si256((const __m256i *)edge);
+		meet(c, rows, x + j * per, x_ld, bf16 ? _mm256_and_si256(v, high) : v);
+		if (bf16) meet(c, rows, x + j * per + 1, x_ld, _mm256_slli_epi32(v, 16));
+	}
+#pragma GCC unroll 8
+	for (int r = 0; r < rows; r++) {
+		if (have == 8 && io->out_type == DT_F32) _mm256_storeu_ps((float *)io->out + r * io->out_ld, c[r]);
+		else finish8(io->out, io->out_type, r * io->out_ld, have, c[r]);
+	}
+}
+
+static inline __attribute__((always_inline)) void few(int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
+                                                      const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	for (int i = 0; i < have; i += 8) {
+		gemm_io at = *io;
+		const int n = have - i < 8 ? have - i : 8;
+		if (io->in) at.in = (const char *)io->in + i * dt_size(io->in_type);
+		at.out = (char *)io->out + i * dt_size(io->out_type);
+		switch (rows) {
+#define CASE(r) case r: rows_8(r, bf16, kw, x, x_ld, w + i * w_ld, w_ld, n, &at); break;
+		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+#undef CASE
+		}
+	}
+}
+
+static void few_f32(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	few(rows, 0, kw, x, x_ld, w, w_ld, have, io);
+}
+static void few_bf16(int rows, int64_t kw, const uint32_t *x, int64_t x_ld, const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
+	few(rows, 1, kw, x, x_ld, w, w_ld, have, io);
+}
+
+const gemm_isa gemm_avx2 = {MR, NR, WORD_SWAPPED, tiles, tiles, pack_6_avx2, pack_16_avx2, .f32_few = few_f32, .bf16_few = few_bf16, .f32_busy = {0, busy_6}};
 
 #pragma GCC pop_options
 #else

@@ -176,13 +176,15 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	const int bf16 = g->math == DT_BF16, words = bf16 ? isa->words : WORD_F32;
 	const int64_t kw = gemm_words(g->k, words);
 	const int near = g->n * kw * 4 <= NEAR_BYTES;
-	if (!isa->turn || g->m > (near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1 || !gemm_in_place(&g->b, g->k, words)) return 0;
+	if (!isa->f32_few || g->m > (!isa->turn ? GEMM_FEW : near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1) return 0;
+	if (words == WORD_SWAPPED && isa->turn) return 0; // only squares take pairs apart
+	if (!gemm_in_place(&g->b, g->k, bf16 ? WORD_PAIR : WORD_F32)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
 	// Rows a multiple of 2 KiB apart share too few places of the first cache for four visits to each line; of 1 KiB, for 32 of
 	// them beside more than a few rows of A.
 	const int64_t apart = row_words(&g->b);
-	const int close = near && apart % 512 != 0, square = g->m <= (bf16 && near && apart % 256 == 0 ? SQUARE_ROWS : GEMM_FEW);
+	const int close = near && apart % 512 != 0, square = !isa->turn || g->m <= (bf16 && near && apart % 256 == 0 ? SQUARE_ROWS : GEMM_FEW);
 	const int in_panels = !square && bf16 && g->m <= (near ? PANEL_NEAR : PANEL_ROWS);
 	if (!square && !in_panels) {
 		pack_rows(w, g, isa, words, x, kw, 1);

@@ -2,7 +2,8 @@
 //
 // Method: one row, one thread. Tokens are 64-bit keys, logit descending above, token ascending below, so that "the m most
 // probable, ties by lower id" is a selection of the m smallest keys, in linear time. Top-p sorts the 256 best, and eight
-// times as many again while they do not reach it. Probabilities are F32, their sums F64.
+// times as many again while they do not reach it. Probabilities are F32, their sums F64. A row with edits draws from an edited
+// copy of its logits, which becomes its probabilities in place.
 #include "philox.h"
 #include "sample.h"
 #include "vec.h"
@@ -127,6 +128,27 @@ static int32_t draw_all(const float *p, int64_t n, double bound, double u)
 				return last;
 		}
 	return last;
+}
+
+// edit_row makes the edits of row s in a copy of its logits and returns whether they could be made.
+static int edit_row(worker *w, const sample_args *a, int64_t s, float *logits)
+{
+	int64_t from = ((const int32_t *)a->edit_offsets)[s], to = ((const int32_t *)a->edit_offsets)[s + 1];
+	if (from < 0 || to < from || to > a->edits) {
+		team_fail(w, "sample", "row %lld: edits %lld to %lld of %lld", (long long)s, (long long)from, (long long)to, (long long)a->edits);
+		return 0;
+	}
+	for (int64_t e = from; e < to; e++) {
+		int32_t token = ((const int32_t *)a->edit_tokens)[e];
+		float factor = ((const float *)a->edit_factors)[e];
+		if (token < 0 || token >= a->vocab) {
+			team_fail(w, "sample", "row %lld: edited token %d outside the vocabulary", (long long)s, token);
+			return 0;
+		}
+		float l = logits[token] < 0 ? logits[token] * factor : logits[token] / factor;
+		logits[token] = l + ((const float *)a->edit_adds)[e];
+	}
+	return 1;
 }
 
 #define BODY "sample_body.h"

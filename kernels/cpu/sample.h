@@ -5,7 +5,8 @@
 typedef struct {
 	uintptr_t tokens, logprobs, top_tokens, top_logprobs, logits; // top_tokens and top_logprobs may be 0
 	uintptr_t temperature, top_k, top_p, min_p, seeds, positions;
-	int64_t rows, vocab, top;
+	uintptr_t given, edit_offsets, edit_tokens, edit_factors, edit_adds; // may be 0, the edits' together
+	int64_t rows, vocab, top, edits;
 	int32_t type;
 } sample_args;
 

@@ -22,6 +22,9 @@ const (
 	failEmbedBackwardToken = 6
 	failPagedTable         = 7
 	failDocuments          = 8
+	failSampleGiven        = 9
+	failSampleEdit         = 10
+	failSampleEdits        = 11
 )
 
 // failureTexts say which op failed and how, with the row and the value.
@@ -33,6 +36,9 @@ var failureTexts = map[int32]string{
 	failSampleRow:          "sample: row {row} has a NaN or +Inf, or no finite logit",
 	failEmbedBackwardToken: "embed_backward: row {row}: token {value} outside the table",
 	failPagedTable:         "paged_attention: sequence {row}: rows, length or a page ({value}) do not fit the cache",
+	failSampleGiven:        "sample: row {row}: given token {value} outside the vocabulary",
+	failSampleEdit:         "sample: row {row}: edited token {value} outside the vocabulary",
+	failSampleEdits:        "sample: row {row}: edits that end at {value} do not fit",
 	failDocuments:          "attention: document {row}: cumulative lengths do not rise from 0 to the rows of the batch ({value})",
 }
 

@@ -7,6 +7,8 @@
 // a part of the row each, and the part in which the running sum passes the number drawn is divided again, until one warp has
 // it token by token. Weights are integers, so that every sum and comparison is exact and no schedule changes a token.
 //
+// A row with edits is copied, edited and drawn from like any other; its log-probabilities and top tokens are the raw row's.
+//
 // Roofline: S = 128, V = 32000, bf16 are 8 MB, 1.7 µs at 4.8 TB/s, and that is not what bounds it: a row has one
 // multiprocessor. Greedy reads the row once; with top-k, top-p and top tokens together it is read five to seven times, from the
 // second cache, with an exponential an element in three of them. By the count of instructions that is under 100 µs at
@@ -27,14 +29,18 @@ struct sample_args {
 	const float *top_p, *min_p;
 	const i64 *seeds, *positions;
 	failure *failures;
-	i64 vocab, top;
+	const int *given, *edit_offsets, *edit_tokens; // or null
+	const float *edit_factors, *edit_adds;
+	void *work; // [S,V], with edits
+	i64 vocab, top, edits;
 };
 
 #define SAMPLE_THREADS 512
 #define LARGEST_F32 f32_bits(0x7f7fffffu)
 #define SAMPLE_GRAIN 256 // tokens that a warp draws among one by one
 
-enum { FAIL_SAMPLE_ROW = 5, PURPOSE_SAMPLE = 7 }; // failSampleRow, kernels.PurposeSample
+enum { FAIL_SAMPLE_ROW = 5, FAIL_SAMPLE_GIVEN = 9, FAIL_SAMPLE_EDIT = 10, FAIL_SAMPLE_EDITS = 11 }; // as in failures.go
+enum { PURPOSE_SAMPLE = 7 };                                                                       // kernels.PurposeSample
 
 // cut is what is kept of a row: tokens within a limit, where there is one, and no less than min_p of the largest.
 struct cut {
@@ -149,34 +155,92 @@ template <class T> DEVICE void sample_top(const sample_args &a, const select_row
 	}
 }
 
+// edit_row makes the edits of a row of f32 in a copy of its logits, for the whole block. failed is shared, and false before.
+DEVICE void edit_row(const sample_args &a, const float *logits, float *out, bool *failed) {
+	const i64 n = blockIdx.x, from = a.edit_offsets[n], to = a.edit_offsets[n + 1];
+	for (i64 i = threadIdx.x; i < a.vocab; i += blockDim.x) out[i] = logits[i];
+	__syncthreads();
+	if (from < 0 || to < from || to > a.edits) {
+		if (threadIdx.x == 0) fail(a.failures, FAIL_SAMPLE_EDITS, n, to);
+		*failed = true;
+	} else {
+#pragma unroll 1
+		for (i64 e = from + threadIdx.x; e < to; e += blockDim.x) {
+			const i64 token = a.edit_tokens[e];
+			if (token < 0 || token >= a.vocab) {
+				fail(a.failures, FAIL_SAMPLE_EDIT, n, token);
+				*failed = true;
+				continue;
+			}
+			const float l = out[token];
+			out[token] = add_rn(l < 0.0f ? mul_rn(l, a.edit_factors[e]) : l / a.edit_factors[e], a.edit_adds[e]);
+		}
+	}
+	__syncthreads();
+}
+
+// sample_row: raw logits give log-probabilities and top tokens; what is drawn from is the same, or an edited copy.
 template <class T> DEVICE void sample_row(const sample_args &a) {
 	__shared__ selection s;
 	__shared__ logsum_scratch scratch;
-	__shared__ bool skip;
+	__shared__ bool skip, failed;
 	const i64 n = blockIdx.x;
-	if (threadIdx.x == 0) skip = failed_before(a.failures);
-	const T *logits = (const T *)a.logits + n * a.vocab;
-	const logsum sums = logsum_row(logits, a.vocab, &scratch);
+	if (threadIdx.x == 0) {
+		skip = failed_before(a.failures);
+		failed = false;
+	}
+	const T *raw = (const T *)a.logits + n * a.vocab, *logits = raw;
+	const logsum sums = logsum_row(raw, a.vocab, &scratch);
 	if (skip) return;
-	// A NaN or +Inf makes the sum NaN.
-	if (!(sums.sum == sums.sum) || sums.max == MINUS_INFINITY) {
+	i64 token = a.given ? a.given[n] : -1;
+	if (token < -1 || token >= a.vocab) {
+		if (threadIdx.x == 0) fail(a.failures, FAIL_SAMPLE_GIVEN, n, token);
+		return;
+	}
+	logsum from = sums;
+	if (sizeof(T) == 4 && token < 0 && a.edit_offsets && a.edit_offsets[n] != a.edit_offsets[n + 1]) {
+		float *edited = (float *)a.work + n * a.vocab;
+		edit_row(a, (const float *)raw, edited, &failed);
+		if (failed) return;
+		logits = (const T *)edited;
+		from = logsum_row(logits, a.vocab, &scratch);
+	}
+	// A NaN or +Inf makes a sum NaN.
+	if (!(sums.sum == sums.sum) || sums.max == MINUS_INFINITY || !(from.sum == from.sum) || from.max == MINUS_INFINITY) {
 		if (threadIdx.x == 0) fail(a.failures, FAIL_SAMPLE_ROW, n, 0);
 		return;
 	}
 	const float temperature = a.temperature[n], top_p = a.top_p[n];
 	const bool greedy = temperature == 0.0f, nucleus = !greedy && top_p > 0.0f && top_p < 1.0f;
-	const float heat = LOG2_E / (greedy ? 1.0f : temperature);
-	const select_row<T> r = {logits, a.vocab, sums.max, heat < LARGEST_F32 ? heat : LARGEST_F32, nucleus};
-	const double lse = sums.base + log(sums.sum);
 	const bool narrow = !greedy && a.top_k[n] > 0 && a.top_k[n] < a.vocab;
-	if (narrow || nucleus || a.top > 0) select_begin(r, s);
-	i64 token = greedy ? -1 : sample_token(a, r, s);
-	if (token < 0) token = sums.first;
+	const float heat = LOG2_E / (greedy ? 1.0f : temperature);
+	select_row<T> r = {logits, a.vocab, from.max, heat < LARGEST_F32 ? heat : LARGEST_F32, nucleus};
+	const double lse = sums.base + log(sums.sum);
+	bool begun = false;
+#pragma unroll 1
+	for (int turn = 0; turn < 2; turn++) { // one copy of select_begin serves the draw and the top tokens
+		if (turn == 0 ? token < 0 && (narrow || nucleus) : a.top > 1 && !begun) {
+			select_begin(r, s);
+			begun = true;
+		}
+		if (turn > 0 || token >= 0) continue;
+		token = greedy ? -1 : sample_token(a, r, s);
+		if (token < 0) token = from.first;
+		if (logits != raw) {
+			r.logits = raw;
+			r.max = sums.max;
+			begun = false;
+		}
+	}
 	if (threadIdx.x == 0) {
 		a.tokens[n] = (int)token;
-		a.logprobs[n] = (float)(f32_of(logits[token]) - lse);
+		a.logprobs[n] = (float)(f32_of(raw[token]) - lse);
 	}
-	sample_top(a, r, s, lse);
+	if (a.top == 1 && threadIdx.x == 0) {
+		a.top_tokens[n] = (int)sums.first;
+		a.top_logprobs[n] = (float)(sums.max - lse);
+	}
+	if (a.top > 1) sample_top(a, r, s, lse);
 }
 
 KERNEL(sample_f32, sample_args, SAMPLE_THREADS, 1) { sample_row<float>(a); }

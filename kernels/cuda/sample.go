@@ -20,7 +20,9 @@ type sampleArgs struct {
 	tokens, logprobs, topTokens, topLogprobs uintptr
 	logits, temperature, topK, topP, minP    uintptr
 	seeds, positions, failures               uintptr
-	vocab, top                               int64
+	given, editOffsets, editTokens           uintptr
+	editFactors, editAdds, work              uintptr
+	vocab, top, edits                        int64
 }
 
 // Sample picks a token per row.
@@ -33,6 +35,12 @@ func (b *Backend) Sample(a kernels.SampleArgs) {
 		tokens: addr(a.Tokens), logprobs: addr(a.LogProbs), topTokens: addr(a.TopTokens), topLogprobs: addr(a.TopLogProbs),
 		logits: addr(a.Logits), temperature: addr(a.Temperature), topK: addr(a.TopK), topP: addr(a.TopP), minP: addr(a.MinP),
 		seeds: addr(a.Seeds), positions: addr(a.Positions), failures: b.failures, vocab: a.Logits.Dim(1),
+		given: addr(a.Given), editOffsets: addr(a.EditOffsets), editTokens: addr(a.EditTokens), editFactors: addr(a.EditFactors),
+		editAdds: addr(a.EditAdds),
+	}
+	if !a.EditOffsets.IsZero() {
+		needWork("sample", a.Work, b.SamplePlan(a))
+		args.edits, args.work = a.EditTokens.Len(), addr(a.Work)
 	}
 	if !a.TopTokens.IsZero() {
 		args.top = a.TopTokens.Dim(1)
@@ -40,5 +48,10 @@ func (b *Backend) Sample(a kernels.SampleArgs) {
 	launch(b, "sample", "sample"+suffix(a.Logits), dims{int(a.Logits.Dim(0)), 1, 1}, sampleThreads, 0, &args)
 }
 
-// SamplePlan is nothing: a row is selected from in shared memory.
-func (b *Backend) SamplePlan(kernels.SampleArgs) int64 { return 0 }
+// SamplePlan is room for edited logits; without edits nothing, a row is selected from in shared memory.
+func (b *Backend) SamplePlan(a kernels.SampleArgs) int64 {
+	if a.EditOffsets.IsZero() {
+		return 0
+	}
+	return a.Logits.Bytes()
+}

@@ -3,6 +3,7 @@ package kerneltest
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -79,6 +80,23 @@ func set(field string, value any) fault {
 	return change(func(args any) any { return with(args, field, value) })
 }
 
+// as returns a fault that runs the op with every element of an F32 input as v.
+func as(field string, v float32) fault {
+	return func(args any, run func(any)) {
+		t := tensor(args, field)
+		if t.IsZero() {
+			run(args)
+			return
+		}
+		before := slices.Clone(t.HostF32())
+		for i := range before {
+			t.HostF32()[i] = v
+		}
+		run(args)
+		copy(t.HostF32(), before)
+	}
+}
+
 // Every op must be caught doing nothing, computing one element wrong, writing beside each output, changing an input, ignoring
 // Accumulate or always accumulating, and accepting any arguments.
 func TestSuiteFindsFaultsOfEveryOp(t *testing.T) {
@@ -144,6 +162,14 @@ func TestSuiteFindsSubtleFaults(t *testing.T) {
 		{"Sample", "ignores min-p", change(func(a any) any { return with(a, "MinP", tensor(a, "TopP")) })},
 		{"Sample", "seed is the position", change(func(a any) any { return with(a, "Seeds", tensor(a, "Positions")) })},
 		{"Sample", "position is the seed", change(func(a any) any { return with(a, "Positions", tensor(a, "Seeds")) })},
+		{"Sample", "draws what is given", set("Given", kernels.Tensor{})},
+		{"Sample", "ignores edits", change(func(a any) any {
+			for _, f := range []string{"EditOffsets", "EditTokens", "EditFactors", "EditAdds"} {
+				a = with(a, f, kernels.Tensor{})
+			}
+			return a
+		})},
+		{"Sample", "edits without factors", as("EditFactors", 1)}, {"Sample", "edits without addends", as("EditAdds", 0)},
 		{"PagedWrite", "values are keys", change(func(a any) any { return with(with(a, "KCache", tensor(a, "VCache")), "VCache", tensor(a, "KCache")) })},
 	}
 	for op, field := range map[string]string{"Linear": "Y", "RMSNorm": "Out", "GLU": "Out", "PagedAttention": "Out", "Attention": "Out", "LinearBackwardInput": "DX"} {

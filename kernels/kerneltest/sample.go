@@ -15,6 +15,9 @@ func sampleCases() []Case {
 				if top <= v {
 					out = append(out, sampleCase(v, top, d))
 				}
+				if top <= v && d == kernels.F32 && v > 2 {
+					out = append(out, editedCase(v, top))
+				}
 			}
 		}
 	}
@@ -61,9 +64,22 @@ func sampleCase(v, top int64, d kernels.DType) Case {
 			a.TopTokens = p.RowsOut("toptokens", w, exact, kernels.I32, rows, top)
 			a.TopLogProbs = p.RowsOut("toplogprobs", w, Tolerance{Norm: 2e-6}, kernels.F32, rows, top)
 		}
+		a.Given = p.RowsPut("given", w, kernels.I32, givenTokens(rows, v), rows)
 		a.Work = p.Work(p.B.SamplePlan(a))
 		p.B.Sample(a)
 	}}
+}
+
+// givenTokens are those of rows of which every fifth is given one: the first, the last and others.
+func givenTokens(rows, v int64) []float64 {
+	out := make([]float64, rows)
+	for r := range out {
+		out[r] = -1
+		if r%5 == 2 {
+			out[r] = float64(int64(r/5) * (v - 1) / max(rows/5, 1))
+		}
+	}
+	return out
 }
 
 // sampleRows are the operands of sampling, by row; logits [rows, v].
@@ -94,22 +110,34 @@ func decided(r ref.Row) float64 {
 
 func sampleFailures() []Failure {
 	var out []Failure
-	for name, bad := range map[string]float64{"NaN": nan, "+Inf": inf, "no finite logit": -inf} {
-		out = append(out, Failure{Op: "Sample", Name: name, Want: []string{"sample", "1"}, Run: func(p *Probe) {
-			logits := p.values("logits", 15)
-			if logits[7] = bad; bad == -inf {
-				fillRows(logits, 5, bad, 1)
-			}
-			a := kernels.SampleArgs{
-				Tokens: p.Out("tokens", exact, kernels.I32, 3), LogProbs: p.Out("logprobs", exact, kernels.F32, 3),
-				Logits: p.Put("logits", kernels.F32, logits, 3, 5), Temperature: p.In("temperature", kernels.F32, 3),
-				TopK: p.Ints("topk", 0, 0, 0), TopP: p.Put("topp", kernels.F32, make([]float64, 3), 3),
-				MinP: p.Put("minp", kernels.F32, make([]float64, 3), 3), Seeds: p.Longs("seeds", 1, 2, 3), Positions: p.Longs("positions", 1, 2, 3),
-			}
-			a.Temperature = p.Put("heat", kernels.F32, []float64{1, 0, 1}, 3)
+	add := func(name string, want string, logits func(x []float64), change func(p *Probe, a *kernels.SampleArgs)) {
+		out = append(out, Failure{Op: "Sample", Name: name, Want: []string{"sample", "row 1", want}, Run: func(p *Probe) {
+			x := p.values("logits", 15)
+			logits(x)
+			zero := make([]float64, 3)
+			a := sampleRows{x, []float64{1, 0, 1}, zero, zero, zero, []float64{1, 2, 3}, []float64{1, 2, 3}}.args(p, Window{0, 3}, kernels.F32)
+			change(p, &a)
 			a.Work = p.Work(p.B.SamplePlan(a))
 			p.B.Sample(a)
 		}})
 	}
+	same, none := func([]float64) {}, func(*Probe, *kernels.SampleArgs) {}
+	for name, bad := range map[string]float64{"NaN": nan, "+Inf": inf, "no finite logit": -inf} {
+		add(name, "logit", func(x []float64) {
+			if x[7] = bad; bad == -inf {
+				fillRows(x, 5, bad, 1)
+			}
+		}, none)
+	}
+	for _, token := range []int32{-2, 5} {
+		add(fmt.Sprintf("given %d", token), fmt.Sprint(token), same, func(p *Probe, a *kernels.SampleArgs) { a.Given = p.Ints("given", -1, token, -1) })
+		add(fmt.Sprintf("edited %d", token), fmt.Sprint(token), same, func(p *Probe, a *kernels.SampleArgs) {
+			edits{offsets: []float64{0, 1, 2, 2}, tokens: []float64{1, float64(token)}, factors: []float64{1, 1}, adds: []float64{0, 0}}.put(p, a)
+		})
+	}
+	forbidden := edits{offsets: []float64{0, 0, 5, 5}, tokens: []float64{0, 1, 2, 3, 4}, factors: []float64{1, 1, 1, 1, 1}, adds: []float64{-inf, -inf, -inf, -inf, -inf}}
+	add("all forbidden", "logit", same, forbidden.put)
+	add("edits past the end", "edits", same, edits{offsets: []float64{0, 0, 6, 6}, tokens: forbidden.tokens, factors: forbidden.factors, adds: forbidden.adds}.put)
+	add("edits fall", "edits", same, edits{offsets: []float64{0, 1, 0, 0}, tokens: []float64{1}, factors: []float64{1}, adds: []float64{0}}.put)
 	return out
 }

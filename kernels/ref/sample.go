@@ -12,21 +12,46 @@ func (b *Backend) Sample(a kernels.SampleArgs) {
 	a.Check(kernels.F64)
 	b.run(func() error {
 		temperature, topP, minP := load(a.Temperature), load(a.TopP), load(a.MinP)
+		factors, adds := load(a.EditFactors), load(a.EditAdds)
 		for s := range int(a.Logits.Dim(0)) {
+			logits := load(a.Logits.Rows(int64(s), 1))
 			row := Row{
-				Logits: load(a.Logits.Rows(int64(s), 1)), Temperature: temperature[s], TopK: int(a.TopK.HostI32()[s]),
+				Logits: logits, Temperature: temperature[s], TopK: int(a.TopK.HostI32()[s]),
 				TopP: topP[s], MinP: minP[s], Seed: uint64(a.Seeds.HostI64()[s]), Position: uint64(a.Positions.HostI64()[s]),
 			}
 			if !row.usable() {
 				return deviceError("sample", "row %d has a NaN or +Inf, or no finite logit", s)
 			}
-			token, _ := SampleRow(row)
-			logProbs := logSoftmax(row.Logits)
+			token := -1
+			if !a.Given.IsZero() {
+				if token = int(a.Given.HostI32()[s]); token < -1 || token >= len(logits) {
+					return deviceError("sample", "row %d: given token %d outside the vocabulary", s, token)
+				}
+			}
+			if token < 0 && !a.EditOffsets.IsZero() {
+				from, to := a.EditOffsets.HostI32()[s], a.EditOffsets.HostI32()[s+1]
+				if from < 0 || to < from || int64(to) > a.EditTokens.Len() {
+					return deviceError("sample", "row %d: edits %d to %d of %d", s, from, to, a.EditTokens.Len())
+				}
+				tokens := a.EditTokens.HostI32()[from:to]
+				for _, t := range tokens {
+					if t < 0 || int(t) >= len(logits) {
+						return deviceError("sample", "row %d: edited token %d outside the vocabulary", s, t)
+					}
+				}
+				if row.Logits = EditLogits(logits, tokens, factors[from:to], adds[from:to]); !row.usable() {
+					return deviceError("sample", "row %d has a NaN or +Inf, or no finite logit", s)
+				}
+			}
+			if token < 0 {
+				token, _ = SampleRow(row)
+			}
+			logProbs := logSoftmax(logits)
 			a.Tokens.HostI32()[s] = int32(token)
 			put(a.LogProbs, int64(s), logProbs[token])
 			if !a.TopTokens.IsZero() {
 				width := a.TopTokens.Dim(1)
-				for k, v := range descending(row.Logits)[:width] {
+				for k, v := range descending(logits)[:width] {
 					a.TopTokens.HostI32()[int64(s)*width+int64(k)] = int32(v)
 					put(a.TopLogProbs, int64(s)*width+int64(k), logProbs[v])
 				}
@@ -38,6 +63,20 @@ func (b *Backend) Sample(a kernels.SampleArgs) {
 
 // SamplePlan returns 0: the reference needs no workspace.
 func (b *Backend) SamplePlan(kernels.SampleArgs) int64 { return 0 }
+
+// EditLogits returns a row of logits with edits made; see kernels.SampleArgs.
+func EditLogits(logits []float64, tokens []int32, factors, adds []float64) []float64 {
+	out := append([]float64(nil), logits...)
+	for e, t := range tokens {
+		if out[t] < 0 {
+			out[t] *= factors[e]
+		} else {
+			out[t] /= factors[e]
+		}
+		out[t] += adds[e]
+	}
+	return out
+}
 
 // Row is what decides one sampled token.
 type Row struct {

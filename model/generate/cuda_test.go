@@ -108,6 +108,38 @@ func TestGraphsChangeNoBit(t *testing.T) {
 	}
 }
 
+// Top tokens come from graphs of their own; what is given or drawn from edited logits goes operation by operation. Either way a request
+// gets the same bits beside others, in chunks and preempted as it gets alone without graphs.
+func TestTopsAndEditsOnTheDevice(t *testing.T) {
+	rs := requests(6, 1)
+	for i := range rs {
+		rs[i].MaxNewTokens = min(rs[i].MaxNewTokens, 10)
+	}
+	rs[0].TopLogProbs, rs[1].TopLogProbs = 3, MaxTopLogProbs
+	rs[2].RepetitionPenalty, rs[2].FrequencyPenalty, rs[2].LogitBias = 1.3, 0.3, map[int32]float32{4: 2, 9: float32(math.Inf(-1))}
+	rs[3].PromptLogProbs, rs[3].TopLogProbs = true, 2
+	rs[4].MinNewTokens, rs[4].StopIDs = min(3, rs[4].MaxNewTokens), []int32{3, 4, 5, 6, 7, 8}
+	b := count(openCUDA(t))
+	want := alone(t, engine(t, b, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16, NoGraphs: true}, Options{CacheTokens: 64}), rs)
+	e := engine(t, b, model.InferOptions{Tokens: 20, Docs: 6, PageSize: 4}, Options{CacheTokens: 100})
+	before := b.captured
+	if got := alone(t, e, rs[:2]); !reflect.DeepEqual(got, want[:2]) || b.captured != before+1 {
+		t.Errorf("tops by graphs: %v, operation by operation %v; %d graphs", got, want[:2], b.captured-before)
+	}
+	if got := alone(t, e, rs[2:3]); !reflect.DeepEqual(got, want[2:3]) || b.captured != before+1 {
+		t.Errorf("edits: %v, %v; %d graphs", got, want[2:3], b.captured-before)
+	}
+	if got := together(t, e, rs); !reflect.DeepEqual(got, want) {
+		t.Errorf("together %v, alone %v", got, want)
+	}
+	for i, r := range alone(t, open(t, model.InferOptions{Tokens: 64, Docs: 1, PageSize: 16}, Options{CacheTokens: 64}), rs) {
+		if !reflect.DeepEqual(r.Tokens, want[i].Tokens) {
+			t.Errorf("request %d: %v on the device, %v on the CPU", i, want[i].Tokens, r.Tokens)
+		}
+	}
+	topLogProbs(t, e)
+}
+
 // A decode step is one copy to the device, one graph and one copy back. Graphs are few, and freed with the model.
 func TestDecodeStepsAreOneLaunch(t *testing.T) {
 	b := count(openCUDA(t))

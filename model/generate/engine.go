@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/model"
@@ -26,7 +27,7 @@ type Stats struct {
 	Finished  int64 `json:"finished"`  // requests
 	Preempted int64 `json:"preempted"` // times that a sequence gave its pages away and was computed again later
 
-	Waiting int `json:"waiting"` // requests that have not begun, now
+	Waiting int `json:"waiting"` // requests without a place, now: not begun, or preempted
 	Running int `json:"running"` // requests under way, now
 	Pages   int `json:"pages"`   // of the cache
 	InUse   int `json:"in_use"`  // of them, held by requests under way
@@ -44,23 +45,29 @@ type Engine struct {
 
 	goesAhead bool // a step may be issued before the tokens of the one before are looked at
 
-	jobs   chan job
-	closed chan struct{}
-	once   sync.Once
-	done   sync.WaitGroup
+	answers []answer // of this round of the loop
+
+	handing atomic.Int64 // sequences that the loop has not taken yet
+	jobs    chan *sequence
+	closed  chan struct{}
+	once    sync.Once
+	done    sync.WaitGroup
 
 	mu    sync.Mutex
 	stats Stats
 }
 
-// job is what goroutines hand to the loop: a sequence, or a piece of work for its goroutine, which alone uses the model.
-type job struct {
-	seq  *sequence
-	work func()
+// New makes an engine of a model that was opened with a PageSize. The model is the engine's until Close, and stays open.
+func New(m *model.Model, opt Options) (*Engine, error) {
+	e, err := newEngine(m, opt)
+	if err == nil {
+		e.done.Go(e.loop)
+	}
+	return e, err
 }
 
-// New makes an engine of a model that was opened with a PageSize. The model is the engine's until Close, and stays open.
-func New(m *model.Model, opt Options) (_ *Engine, err error) {
+// newEngine makes an engine whose loop does not run yet.
+func newEngine(m *model.Model, opt Options) (_ *Engine, err error) {
 	o, c := m.Options(), m.Config()
 	if o.PageSize < 1 {
 		return nil, fmt.Errorf("%w: the model was opened without a page size", ErrBadRequest)
@@ -70,7 +77,7 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 	}
 	pages := (opt.CacheTokens + o.PageSize - 1) / o.PageSize
 	e := &Engine{m: m, b: m.Backend(), opt: opt, pool: newPool(int(pages), int(o.PageSize)), seats: int(min(o.Docs, o.LogitRows)),
-		goesAhead: m.Graphs(), jobs: make(chan job), closed: make(chan struct{})}
+		goesAhead: m.Graphs(), jobs: make(chan *sequence), closed: make(chan struct{})}
 	bytes := pages * c.NumKeyValueHeads * o.PageSize * c.HeadDim * m.CacheType().Size()
 	bytes = (bytes + 63) / 64 * 64
 	if e.cache, err = e.b.Alloc(kernels.MemCache, 2*c.NumHiddenLayers*bytes); err != nil {
@@ -80,7 +87,6 @@ func New(m *model.Model, opt Options) (_ *Engine, err error) {
 		e.k = append(e.k, kernels.NewTensor(e.cache, 2*i*bytes, m.CacheType(), pages, c.NumKeyValueHeads, o.PageSize, c.HeadDim))
 		e.v = append(e.v, kernels.NewTensor(e.cache, (2*i+1)*bytes, m.CacheType(), pages, c.NumKeyValueHeads, o.PageSize, c.HeadDim))
 	}
-	e.done.Go(e.loop)
 	return e, nil
 }
 
@@ -95,61 +101,44 @@ func (e *Engine) Close() (err error) {
 	return err
 }
 
-// Stats returns the counts so far.
+// Stats returns the counts so far. Who has been answered is counted.
 func (e *Engine) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.stats
+	s := e.stats
+	s.Waiting += int(e.handing.Load())
+	s.Pages = len(e.pool.pages)
+	return s
 }
 
 // Generate continues one prompt and waits for the result. When ctx ends, the work for it ends within a step.
 func (e *Engine) Generate(ctx context.Context, r Request) (Result, error) {
-	o := e.m.Options()
-	if err := r.check(e.m.Config().VocabSize, o.MaxLen, e.opt.TokenBytes != nil); err != nil {
+	if err := e.check(&r); err != nil {
 		return Result{}, err
 	}
-	if need := e.pagesFor(&r); need > len(e.pool.pages) {
-		return Result{}, fmt.Errorf("%w: it takes %d pages of the cache, which has %d", ErrTooLong, need, len(e.pool.pages))
-	}
 	out := make(chan reply, 1)
-	tokens := make([]int32, len(r.Prompt), len(r.Prompt)+r.MaxNewTokens)
-	copy(tokens, r.Prompt)
-	if err := e.hand(ctx, job{seq: &sequence{ctx: ctx, req: r, reply: out, tokens: tokens}}); err != nil {
+	s := newSequence(ctx, r, e.m.Config().VocabSize, out)
+	if s.rows() == 0 { // one token, and none wanted
+		return s.result(FinishLength), nil
+	}
+	if err := e.hand(ctx, s); err != nil {
 		return Result{}, err
 	}
 	answer := <-out // the loop answers every sequence it took
 	return answer.result, answer.err
 }
 
-// Score computes the log-probabilities of given continuations.
-func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) (results []ScoreResult, err error) {
-	done := make(chan struct{})
-	work := func() {
-		defer close(done)
-		o := e.m.Options()
-		results, err = Batched{Model: e.m, Tokens: int(o.Tokens), Docs: int(o.Docs)}.Score(ctx, requests)
-	}
-	if err := e.hand(ctx, job{work: work}); err != nil {
-		return nil, err
-	}
-	<-done
-	return results, err
-}
-
-func (e *Engine) hand(ctx context.Context, j job) error {
+func (e *Engine) hand(ctx context.Context, s *sequence) error {
+	e.handing.Add(1)
+	defer e.handing.Add(-1)
 	select {
-	case e.jobs <- j:
+	case e.jobs <- s:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	case <-e.closed:
 		return ErrClosed
 	}
-}
-
-// pagesFor is how many pages a request can come to need.
-func (e *Engine) pagesFor(r *Request) int {
-	return (len(r.Prompt) + r.MaxNewTokens + e.pool.size - 1) / e.pool.size
 }
 
 // errDevice marks a failure of the device: the engine cannot go on.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/kernels/cpu"
 	"github.com/primer-lm/primer/kernels/device"
 	"github.com/primer-lm/primer/model"
 )
@@ -43,7 +44,22 @@ func random(t testing.TB, b kernels.Backend, o model.InferOptions) *model.Model 
 
 func open(t testing.TB, o model.InferOptions, opt Options) *Engine {
 	t.Helper()
-	return engine(t, openDevice(t, "cpu"), o, opt)
+	return engine(t, openCPU(t), o, opt)
+}
+
+// openCPU opens the CPU with one thread: the models here are too small for more, and bits do not depend on it.
+func openCPU(t testing.TB) kernels.Backend {
+	t.Helper()
+	b, err := cpu.Open(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
 }
 
 func openDevice(t testing.TB, name string) kernels.Backend {

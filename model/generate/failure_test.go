@@ -47,7 +47,7 @@ func newSpoiled(c *model.Config, token int64) spoiled {
 }
 
 // A step that fails on the device fails the requests that run in it, with the op's name, and nobody after it.
-func TestFailedStep(t *testing.T) { failedStep(t, openDevice(t, "cpu")) }
+func TestFailedStep(t *testing.T) { failedStep(t, openCPU(t)) }
 
 func failedStep(t *testing.T, b kernels.Backend) {
 	const bad = 7

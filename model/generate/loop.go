@@ -3,61 +3,58 @@ package generate
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/primer-lm/primer/model"
 )
 
-// batch is one step being put together.
-type batch struct {
-	in    model.StepInput
-	seqs  []*sequence // in the order of the batch
-	takes []int       // new rows of each
-	wants []*sequence // that get a token, in the order of in.Rows
+// line is what the loop goes through round after round.
+type line struct {
+	waiting, running []*sequence // in the order they came; all that wait behind all that run
+	issued           *batch      // a step whose tokens were not looked at yet
 }
 
-// loop is the only goroutine that uses the model. Sequences wait in the order they came; one starts as soon as the cache
-// has pages for all it can come to need, so none ever has to be thrown out.
+func (l *line) idle() bool { return len(l.running) == 0 && l.issued == nil }
+
+// loop is the only goroutine that uses the model. Sequences wait in the order they came, and start as soon as the cache has pages for
+// what they have to compute now; see grow.go for what happens when more are wanted than there are.
 func (e *Engine) loop() {
-	var waiting, running []*sequence
-	var issued *batch // a step whose tokens were not looked at yet
-	defer func() {
-		for _, s := range append(waiting, running...) {
-			s.fail(ErrClosed)
-		}
-	}()
-	for {
-		work, open := e.collect(&waiting, len(running) == 0 && issued == nil)
-		if !open {
-			return
-		}
-		if work != nil {
-			running, issued = e.quiet(issued, running), nil
-			work()
-			continue
-		}
-		waiting, running = e.admit(waiting, running)
-		if len(running) == 0 && issued == nil {
-			continue
-		}
-		var err error
-		if issued, err = e.advance(issued, running); err != nil {
-			e.failAll(running, err)
-			running, issued = nil, nil
-			continue
-		}
-		running = e.settle(running)
+	var l line
+	for e.collect(&l.waiting, l.idle()) {
+		e.round(&l)
 	}
+	for _, s := range append(l.waiting, l.running...) {
+		e.fail(s, ErrClosed)
+	}
+	e.publish(&line{})
+}
+
+// round takes in who can start, computes a step, and answers those that are through.
+func (e *Engine) round(l *line) {
+	e.admit(l)
+	if l.issued == nil {
+		e.grow(l)
+	}
+	if !l.idle() {
+		var err error
+		if l.issued, err = e.advance(l.issued, l.running); err != nil {
+			e.failAll(l.running, err)
+			l.running, l.issued = nil, nil
+		}
+	}
+	e.settle(l)
+	e.publish(l)
 }
 
 // failAll ends all that runs with a failure of the device. It may be of a step that nobody waited for, whose pages are remembered
 // but were never written, so no page is found any more.
 func (e *Engine) failAll(running []*sequence, err error) {
 	for _, s := range running {
-		e.pool.release(s.pages)
+		e.leave(s)
 	}
 	e.pool.forget()
 	for _, s := range running {
-		s.fail(fmt.Errorf("%w: %w", errDevice, err))
+		e.fail(s, fmt.Errorf("%w: %w", errDevice, err))
 	}
 }
 
@@ -70,74 +67,13 @@ func (e *Engine) advance(issued *batch, running []*sequence) (ahead *batch, err 
 			return nil, err
 		}
 	}
-	if e.goesAhead && follows(issued, running) {
+	if e.goesAhead && e.follows(issued, running) {
 		ahead = e.planAhead(issued)
 		if err := e.issue(ahead); err != nil {
 			return nil, err
 		}
 	}
 	return ahead, e.look(issued)
-}
-
-// quiet waits for all that is under way and looks at it: other work on the model must not take over the failure of a step, nor
-// come between a step and its tokens.
-func (e *Engine) quiet(issued *batch, running []*sequence) []*sequence {
-	var err error
-	if issued != nil {
-		if err = e.look(issued); err == nil {
-			running = e.settle(running)
-		}
-	}
-	if err = errors.Join(err, e.m.Sync()); err != nil {
-		e.failAll(running, err)
-		return nil
-	}
-	return running
-}
-
-// plan gives every sequence a row before any gets a chunk: decoding goes on while prompts are read.
-func (e *Engine) plan(running []*sequence) *batch {
-	b := &batch{in: model.StepInput{CuLens: []int32{0}, K: e.k, V: e.v}}
-	budget := int(e.m.Options().Tokens) - len(running)
-	columns := 0
-	for _, s := range running {
-		take := min(1+max(budget, 0), len(s.tokens)-s.done)
-		if budget < 0 && len(b.in.Tokens) >= int(e.m.Options().Tokens) {
-			break
-		}
-		budget -= take - 1
-		b.seqs, b.takes = append(b.seqs, s), append(b.takes, take)
-		columns = max(columns, (s.done+take+e.pool.size-1)/e.pool.size)
-		for p := s.done; p < s.done+take; p++ {
-			b.in.Tokens = append(b.in.Tokens, s.tokens[p])
-			b.in.Positions = append(b.in.Positions, int32(p))
-			b.in.Slots = append(b.in.Slots, e.slot(s, p))
-		}
-		b.in.CuLens = append(b.in.CuLens, int32(len(b.in.Tokens)))
-		b.in.Lens = append(b.in.Lens, int32(s.done+take))
-		if s.done+take == len(s.tokens) {
-			b.in.Rows = append(b.in.Rows, int32(len(b.in.Tokens)-1))
-			b.in.Draws = append(b.in.Draws, s.draw(len(s.tokens)))
-			b.wants = append(b.wants, s)
-		}
-	}
-	b.putPages(columns)
-	return b
-}
-
-// slot is where a sequence's position lies in the cache.
-func (e *Engine) slot(s *sequence, position int) int64 {
-	size := e.pool.size
-	return int64(s.pages[position/size])*int64(size) + int64(position%size)
-}
-
-// putPages fills the page table: as many columns for every sequence.
-func (b *batch) putPages(columns int) {
-	for _, s := range b.seqs {
-		for c := range columns {
-			b.in.PageTable = append(b.in.PageTable, s.pages[min(c, len(s.pages)-1)])
-		}
-	}
 }
 
 // issue issues a step.
@@ -152,13 +88,13 @@ func (e *Engine) issue(b *batch) error {
 	return nil
 }
 
-// look takes the tokens that a step drew and moves its sequences on. A step that draws none is not waited for: what it fails
-// with comes back from a later one, and what it should have written is forgotten then.
-func (e *Engine) look(b *batch) (err error) {
-	var tokens []int32
-	var logProbs []float32
+// look takes what a step drew and moves its sequences on. A step that draws nothing is not waited for: what it fails with comes
+// back from a later one, and what it should have written is forgotten then.
+func (e *Engine) look(b *batch) error {
+	var drawn model.Drawn
 	if len(b.wants) > 0 {
-		if tokens, logProbs, err = e.m.Drawn(); err != nil {
+		var err error
+		if drawn, err = e.m.Drawn(); err != nil {
 			return err
 		}
 	}
@@ -168,35 +104,32 @@ func (e *Engine) look(b *batch) (err error) {
 			e.rememberFull(s)
 		}
 	}
-	e.count(b) // before anybody is answered
-	for i, s := range b.wants {
-		if s.ended { // with the token before, which this step was issued without knowing
+	generated := int64(0)
+	for i, w := range b.wants {
+		if w.seq.ended { // with the token before, which this step was issued without knowing
 			continue
 		}
-		if finish, ends := s.accept(tokens[i], logProbs[i], e.opt.TokenBytes); ends {
-			e.end(s, finish)
+		if !w.given {
+			generated++
+		}
+		if finish, ends := w.seq.take(w, tokenOf(&drawn, i, w.seq.req.TopLogProbs), e.opt.TokenBytes); ends {
+			e.end(w.seq, finish)
 		}
 	}
-	return nil
-}
-
-// count adds up the tokens that a step drew for somebody.
-func (e *Engine) count(b *batch) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range b.wants {
-		if !s.ended {
-			e.stats.Generated++
-		}
-	}
+	e.stats.Generated += generated
+	e.mu.Unlock()
+	return nil
 }
 
 // rememberFull makes the pages that have become full known.
 func (e *Engine) rememberFull(s *sequence) {
-	before := int32(-1)
-	for i := 0; (i+1)*e.pool.size <= s.done; i++ {
-		e.pool.remember(s.pages[i], before, s.tokens[i*e.pool.size:(i+1)*e.pool.size])
-		before = s.pages[i]
+	for ; (s.known+1)*e.pool.size <= s.done; s.known++ {
+		before := int32(-1)
+		if s.known > 0 {
+			before = s.pages[s.known-1]
+		}
+		e.pool.remember(s.pages[s.known], before, s.tokens[s.known*e.pool.size:(s.known+1)*e.pool.size])
 	}
 }
 
@@ -206,7 +139,7 @@ func (e *Engine) end(s *sequence, f Finish) {
 	e.stats.Finished++
 	e.stats.Cached += int64(s.cached)
 	e.mu.Unlock()
-	s.finish(f)
+	e.answer(s, reply{result: s.result(f)})
 }
 
 // leave gives a sequence's pages away. A step under way may still write behind the positions that are done: what the next owner
@@ -217,18 +150,30 @@ func (e *Engine) leave(s *sequence) {
 }
 
 // settle drops the sequences that ended or whose context did.
-func (e *Engine) settle(running []*sequence) []*sequence {
-	kept := running[:0]
-	for _, s := range running {
-		if s.ended {
-			continue
-		}
-		if err := s.ctx.Err(); err != nil {
+func (e *Engine) settle(l *line) {
+	l.running = slices.DeleteFunc(l.running, func(s *sequence) bool {
+		if err := s.ctx.Err(); err != nil && !s.ended {
 			e.leave(s)
-			s.fail(err)
-			continue
+			e.fail(s, err)
 		}
-		kept = append(kept, s)
+		return s.ended
+	})
+}
+
+// answer notes what a sequence gets. publish sends it, so that who is answered finds the counts as they are then.
+func (e *Engine) answer(s *sequence, r reply) { e.answers = append(e.answers, answer{s.reply, r}) }
+
+func (e *Engine) fail(s *sequence, err error) { e.answer(s, reply{err: err}) }
+
+// publish sets the gauges and sends what was answered.
+func (e *Engine) publish(l *line) {
+	e.mu.Lock()
+	e.stats.Waiting, e.stats.Running = len(l.waiting), len(l.running)
+	e.stats.InUse = len(e.pool.pages) - e.pool.available()
+	e.mu.Unlock()
+	for _, a := range e.answers {
+		a.to <- a.reply
 	}
-	return kept
+	clear(e.answers)
+	e.answers = e.answers[:0]
 }

@@ -2,63 +2,78 @@ package generate
 
 import "slices"
 
-// collect takes the sequences that goroutines handed over, up to the first other work, which it returns; it waits only when there
-// is nothing to compute. open is false when the engine is closed.
-func (e *Engine) collect(waiting *[]*sequence, wait bool) (work func(), open bool) {
+// collect takes the sequences that goroutines handed over; it waits only when there is nothing to compute. It returns false when
+// the engine is closed.
+func (e *Engine) collect(waiting *[]*sequence, wait bool) (open bool) {
 	wait = wait && len(*waiting) == 0
 	for {
-		var j job
+		var s *sequence
 		if wait {
 			select {
-			case j = <-e.jobs:
+			case s = <-e.jobs:
 			case <-e.closed:
-				return nil, false
+				return false
 			}
 		} else {
 			select {
-			case j = <-e.jobs:
+			case s = <-e.jobs:
 			case <-e.closed:
-				return nil, false
+				return false
 			default:
-				return nil, true
+				return true
 			}
 		}
-		if j.work != nil {
-			return j.work, true
-		}
-		*waiting, wait = append(*waiting, j.seq), false
+		*waiting, wait = append(*waiting, s), false
 	}
 }
 
 // admit starts waiting sequences, in order, while there are pages and places. Those that are cancelled leave, wherever they stand.
-func (e *Engine) admit(waiting, running []*sequence) (left, now []*sequence) {
-	waiting = slices.DeleteFunc(waiting, func(s *sequence) bool {
+func (e *Engine) admit(l *line) {
+	l.waiting = slices.DeleteFunc(l.waiting, func(s *sequence) bool {
 		err := s.ctx.Err()
 		if err != nil {
-			s.fail(err)
+			e.fail(s, err)
 		}
 		return err != nil
 	})
-	for len(waiting) > 0 {
-		s := waiting[0]
-		if len(running) >= e.seats {
-			break
-		}
-		// The last prompt token is always computed: its logits are needed.
-		found := e.pool.match(s.tokens[:len(s.tokens)-1])
-		e.pool.retain(found)
-		need := e.pagesFor(&s.req) - len(found)
-		if need > e.pool.available() {
-			e.pool.release(found)
-			break
-		}
-		s.pages = found
-		for range need {
-			s.pages = append(s.pages, e.pool.take())
-		}
-		s.done = len(found) * e.pool.size
-		s.cached = s.done
-		running, waiting = append(running, s), waiting[1:]
+	for len(l.waiting) > 0 && len(l.running) < e.seats && e.start(l.waiting[0], l.running) {
+		l.running, l.waiting = append(l.running, l.waiting[0]), l.waiting[1:]
 	}
-	return waiting, running
+}
+
+// start gives a sequence the pages of what it has to compute, those found in the cache among them; false if there are too few. Beside
+// others that run, one page stays free for each of them and for itself, else the next steps would take its pages away again. Nor does
+// it start while one of them computes what it could take over: several continuations of one prompt cost it once.
+func (e *Engine) start(s *sequence, others []*sequence) bool {
+	// What is wanted of a row is its logits: no page with such a row is taken over.
+	found := e.pool.match(s.tokens[:s.want])
+	if e.coming(s, len(found), others) {
+		return false
+	}
+	e.pool.retain(found)
+	need, spare := e.pagesOf(s.rows())-len(found), 0
+	if len(others) > 0 {
+		spare = len(others) + 1
+	}
+	if need+spare > e.pool.available() {
+		e.pool.release(found)
+		return false
+	}
+	s.pages = found
+	for range need {
+		s.pages = append(s.pages, e.pool.take())
+	}
+	s.known, s.done = len(found), len(found)*e.pool.size
+	if !s.began {
+		s.began, s.cached = true, s.done
+	}
+	return true
+}
+
+// coming says whether one of those that run is about to compute the page that s could take over behind those that were found.
+func (e *Engine) coming(s *sequence, found int, running []*sequence) bool {
+	end := (found + 1) * e.pool.size
+	return end <= s.want && slices.ContainsFunc(running, func(r *sequence) bool {
+		return r.done < end && end <= r.rows() && slices.Equal(r.tokens[:end], s.tokens[:end])
+	})
 }

@@ -4,85 +4,71 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/primer-lm/primer/model"
+	"sync"
 )
 
-// Forward is a model that scores ragged batches; *model.Trainer and *model.Model are.
-type Forward interface {
-	Score(*model.Batch) (*model.Scores, error)
-}
-
-// Batched scores requests with whole forward passes, many documents at a time, longest first. A document's numbers do not
-// depend on what stands beside it. One goroutine uses it at a time.
-type Batched struct {
-	Model  Forward
-	Tokens int // rows of a batch at most, as the model was opened
-	Docs   int // requests of a batch at most; 0: as many as rows
-}
-
-// Score returns results in the order of the requests.
-func (b Batched) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreResult, error) {
-	order := make([]int, len(requests))
+// Score computes the log-probabilities of given continuations, in the order of the requests. They run beside all else. At most twice
+// as many as the engine computes together are handed over, so that some always wait, and who generates meanwhile waits behind no more
+// than these; a beginning that is in the cache is not computed again. The first failure ends the rest. A request takes as many positions of the window as it has tokens,
+// without the last.
+func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreResult, error) {
 	for i, r := range requests {
-		if len(r.Prompt) == 0 || len(r.Continuation) == 0 {
-			return nil, fmt.Errorf("%w: request %d has an empty prompt or continuation", ErrBadRequest, i)
+		if err := e.checkScore(i, r); err != nil {
+			return nil, err
 		}
-		if rows(r) > b.Tokens {
-			return nil, fmt.Errorf("%w: request %d has %d tokens, the model is open for %d", ErrBadRequest, i, rows(r), b.Tokens)
-		}
-		order[i] = i
 	}
-	slices.SortStableFunc(order, func(x, y int) int { return rows(requests[y]) - rows(requests[x]) })
-	out := make([]ScoreResult, len(requests))
-	for len(order) > 0 {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		n, total := 0, 0
-		for n < len(order) && (b.Docs == 0 || n < b.Docs) && total+rows(requests[order[n]]) <= b.Tokens {
-			total += rows(requests[order[n]])
-			n++
-		}
-		if err := b.pass(requests, order[:n], out); err != nil {
-			return nil, err
-		}
-		order = order[n:]
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out, next := make([]ScoreResult, len(requests)), make(chan int)
+	var all sync.WaitGroup
+	for range min(len(requests), 2*e.seats) {
+		all.Go(func() {
+			for i := range next {
+				var err error
+				if out[i], err = e.score(ctx, requests[i]); err != nil {
+					cancel(err) // the first is kept
+				}
+			}
+		})
+	}
+	for i := range requests {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
 
-// rows is what a request takes: the last token is predicted, never fed.
-func rows(r ScoreRequest) int { return len(r.Prompt) + len(r.Continuation) - 1 }
-
-// pass scores some of the requests in one forward pass.
-func (b Batched) pass(requests []ScoreRequest, which []int, out []ScoreResult) error {
-	batch := &model.Batch{CuLens: []int32{0}, Scale: 1}
-	for _, i := range which {
-		r := requests[i]
-		ids := slices.Concat(r.Prompt, r.Continuation)
-		batch.Tokens = append(batch.Tokens, ids[:len(ids)-1]...)
-		batch.Targets = append(batch.Targets, ids[1:]...)
-		for at := range len(ids) - 1 {
-			mask := uint8(0)
-			if at >= len(r.Prompt)-1 {
-				mask = 1
-			}
-			batch.Mask = append(batch.Mask, mask)
-		}
-		batch.CuLens = append(batch.CuLens, int32(len(batch.Tokens)))
+func (e *Engine) checkScore(i int, r ScoreRequest) error {
+	if len(r.Prompt) == 0 || len(r.Continuation) == 0 {
+		return fmt.Errorf("%w: request %d has an empty prompt or continuation", ErrBadRequest, i)
 	}
-	scores, err := b.Model.Score(batch)
-	if err != nil {
-		return err
-	}
-	for k, i := range which {
-		r := requests[i]
-		from := int(batch.CuLens[k]) + len(r.Prompt) - 1
-		for j := range r.Continuation {
-			out[i].LogProbs = append(out[i].LogProbs, -scores.NLL[from+j])
-			out[i].Greedy = append(out[i].Greedy, scores.ArgMax[from+j] == r.Continuation[j])
-		}
+	q := Request{Prompt: slices.Concat(r.Prompt, r.Continuation), PromptLogProbs: true}
+	if err := e.check(&q); err != nil {
+		return fmt.Errorf("request %d: %w", i, err)
 	}
 	return nil
+}
+
+// score is a request for nothing new, of whose prompt the rows before the continuation are not wanted. The most probable token is
+// asked for beside each.
+func (e *Engine) score(ctx context.Context, r ScoreRequest) (ScoreResult, error) {
+	out := make(chan reply, 1)
+	s := newSequence(ctx, Request{Prompt: slices.Concat(r.Prompt, r.Continuation), TopLogProbs: 1}, e.m.Config().VocabSize, out)
+	s.want = len(r.Prompt) - 1
+	if err := e.hand(ctx, s); err != nil {
+		return ScoreResult{}, err
+	}
+	if answer := <-out; answer.err != nil {
+		return ScoreResult{}, answer.err
+	}
+	var scores ScoreResult
+	for _, t := range s.prompt {
+		scores.LogProbs = append(scores.LogProbs, t.LogProb)
+		scores.Greedy = append(scores.Greedy, t.ID == t.Top[0].ID)
+	}
+	return scores, nil
 }
