@@ -20,6 +20,7 @@ const (
 	Auto Kind = iota
 	JSONL
 	Text
+	table // read by Options.Tables
 )
 
 // compression is how the bytes of a file are packed.
@@ -57,11 +58,11 @@ func classify(path string) (Kind, compression) {
 }
 
 // expand turns paths, globs, folders and "-" into files, in the order given and
-// sorted by name within a glob or folder, so that a corpus always reads the same.
-func expand(paths []string, kind Kind) ([]input, error) {
+// sorted by name within a glob or folder, so that a corpus always reads the same. The folder of a synthesis is its chains.
+func expand(paths []string, opt *Options) ([]input, error) {
 	var inputs []input
 	for _, p := range paths {
-		found, err := expandOne(p, kind)
+		found, err := expandOne(p, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -73,31 +74,44 @@ func expand(paths []string, kind Kind) ([]input, error) {
 	return inputs, nil
 }
 
-func expandOne(path string, kind Kind) ([]input, error) {
+func expandOne(path string, opt *Options) ([]input, error) {
 	if path == Stdin {
-		return []input{{path: Stdin, kind: kind}}, nil
+		return []input{{path: Stdin, kind: opt.Kind}}, nil
 	}
 	info, err := os.Stat(path)
 	if err != nil && strings.ContainsAny(path, "*?[") {
-		return expandGlob(path, kind)
+		return expandGlob(path, opt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoFile, err)
 	}
 	if info.IsDir() {
-		return expandFolder(path, kind)
+		return expandFolder(path, opt)
 	}
-	k, comp := classify(path)
-	if kind != Auto {
-		k = kind
+	k, comp := opt.layout(path)
+	if opt.Kind != Auto {
+		k = opt.Kind
 	}
 	if k == Auto {
-		return nil, fmt.Errorf("%w: %s (known: .jsonl .ndjson .json .txt .text .md, each also .gz or .zst)", ErrFormat, path)
+		more := ""
+		if opt.Tables != nil {
+			more = "; .parquet; .csv .tsv, also .gz or .zst"
+		}
+		return nil, fmt.Errorf("%w: %s (known: .jsonl .ndjson .json .txt .text .md, each also .gz or .zst%s)", ErrFormat, path, more)
 	}
 	return []input{{path, k, comp}}, nil
 }
 
-func expandGlob(pattern string, kind Kind) ([]input, error) {
+// layout tells kind and compression by the name, tables included.
+func (o *Options) layout(path string) (Kind, compression) {
+	k, comp := classify(path)
+	if k == Auto && o.Tables != nil && o.Tables.Knows(path) {
+		k = table
+	}
+	return k, comp
+}
+
+func expandGlob(pattern string, opt *Options) ([]input, error) {
 	matches, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("%w: glob %q: %w", ErrNoFile, pattern, err)
@@ -108,7 +122,7 @@ func expandGlob(pattern string, kind Kind) ([]input, error) {
 	slices.Sort(matches)
 	var inputs []input
 	for _, m := range matches {
-		found, err := expandOne(m, kind)
+		found, err := expandOne(m, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +133,10 @@ func expandGlob(pattern string, kind Kind) ([]input, error) {
 
 // expandFolder takes every regular file with a known name below a folder. Hidden
 // names, links, devices and names of no known format are passed over.
-func expandFolder(root string, kind Kind) ([]input, error) {
+func expandFolder(root string, opt *Options) ([]input, error) {
+	if made, ours, err := synthesized(root); ours || err != nil {
+		return made, err
+	}
 	var inputs []input
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -131,8 +148,8 @@ func expandFolder(root string, kind Kind) ([]input, error) {
 			}
 			return nil
 		}
-		k, comp := classify(p)
-		if d.Type().IsRegular() && k != Auto && (kind == Auto || kind == k) {
+		k, comp := opt.layout(p)
+		if d.Type().IsRegular() && k != Auto && (opt.Kind == Auto || opt.Kind == k) {
 			inputs = append(inputs, input{p, k, comp})
 		}
 		return nil

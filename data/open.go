@@ -28,6 +28,8 @@ const (
 var (
 	gzipMagic = []byte{0x1f, 0x8b}
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+	parquetMagic = []byte("PAR1")
 )
 
 // open opens one input and takes off its compression. The report learns of zstd
@@ -60,6 +62,8 @@ func openStdin(in *input, stdin io.Reader, report *Report) (io.ReadCloser, error
 		in.comp = gzipped
 	case bytes.HasPrefix(head, zstdMagic):
 		in.comp = zstandard
+	case bytes.Equal(head, parquetMagic):
+		return nil, fmt.Errorf("%w: Parquet cannot be read from a pipe: give the name of the file", ErrFormat)
 	}
 	r, err := decompress(br, in, report)
 	if err != nil || in.kind != Auto {

@@ -19,6 +19,34 @@ type Options struct {
 	TextField  string    // JSON field that holds the text; "" is "text"
 	Report     *Report   // counts, where they are wanted
 	Stdin      io.Reader // what "-" reads; nil is os.Stdin
+	Tables     *Tables   // reads files of more layouts; nil: they are unknown
+}
+
+// Tables reads files of records in layouts that this package does not know; data/records has one for Parquet, CSV and TSV.
+type Tables struct {
+	Knows func(path string) bool
+	// Read gives every record's number, from 1, and its JSON. An error that is ErrBroken costs one record, any other is the
+	// last.
+	Read func(path string, report *Report) iter.Seq2[Row, error]
+}
+
+// Row is one record of a table.
+type Row struct {
+	N    int64
+	JSON []byte // valid until the next is read
+}
+
+// Files gives the files that the inputs are, in the order in which they are read; "-" is itself.
+func Files(paths []string, opt Options) ([]string, error) {
+	inputs, err := expand(paths, &opt)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]string, len(inputs))
+	for i := range inputs {
+		files[i] = inputs[i].path
+	}
+	return files, nil
 }
 
 // Documents streams the documents of the inputs. The first error ends it.
@@ -64,7 +92,7 @@ func records[T any](paths []string, opt Options, decode func([]byte, string) (T,
 			r.report = &Report{}
 		}
 		var none T
-		inputs, err := expand(paths, opt.Kind)
+		inputs, err := expand(paths, &opt)
 		if err != nil {
 			yield(none, err)
 			return
@@ -94,6 +122,9 @@ func firstProblem(r *Report) string {
 }
 
 func (r *reader[T]) file(in *input) error {
+	if in.kind == table {
+		return r.table(in)
+	}
 	stdin := r.opt.Stdin
 	if stdin == nil {
 		stdin = os.Stdin
@@ -116,6 +147,26 @@ func (r *reader[T]) file(in *input) error {
 		return err
 	}
 	return fileError(in.path, err)
+}
+
+// table reads a file of another layout.
+func (r *reader[T]) table(in *input) error {
+	for row, err := range r.opt.Tables.Read(in.path, r.report) {
+		if err == nil {
+			err = r.line(in, row.N, row.JSON)
+		} else if le := (*LineError)(nil); errors.Is(err, ErrBroken) && !r.opt.Strict && errors.As(err, &le) {
+			r.report.Broken++
+			r.report.problem(le)
+			err = nil
+		}
+		if err == errStop {
+			return err
+		}
+		if err != nil {
+			return fileError(in.path, err)
+		}
+	}
+	return nil
 }
 
 // fileError puts the file's name into an error, once.

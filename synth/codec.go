@@ -1,7 +1,6 @@
 package synth
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/primer-lm/primer/data"
@@ -17,9 +16,6 @@ type Tokenizer interface {
 	Token(id int32) (string, bool)
 	SpecialTexts() []string
 }
-
-// ErrNoSpecials means that the tokenizer lacks the tokens that open and close an example.
-var ErrNoSpecials = errors.New("the tokenizer has no beginning-of-sequence or end-of-sequence token")
 
 // Codec turns examples into tokens. It is safe for concurrent use.
 type Codec struct {

@@ -106,7 +106,7 @@ func ExampleOpen() {
 	}
 	defer os.RemoveAll(tmp)
 	dir := filepath.Join(tmp, "model")
-	if err := untrained(dir); err != nil {
+	if err := untrained(dir, 128); err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
@@ -127,14 +127,14 @@ func ExampleOpen() {
 }
 
 // untrained writes the folder of a model of one small layer with fresh weights.
-func untrained(dir string) error {
+func untrained(dir string, positions int64) error {
 	b, err := device.Open("cpu")
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	t, err := model.OpenTrainer(b, &model.Config{ModelType: model.Llama, VocabSize: 1024, HiddenSize: 16, IntermediateSize: 32,
-		NumHiddenLayers: 1, NumHeads: 2, NumKeyValueHeads: 2, HeadDim: 8, MaxPositions: 128, HiddenAct: "silu", RMSNormEps: 1e-5,
+		NumHiddenLayers: 1, NumHeads: 2, NumKeyValueHeads: 2, HeadDim: 8, MaxPositions: positions, HiddenAct: "silu", RMSNormEps: 1e-5,
 		Rope: model.Rope{Type: model.RopeDefault, Theta: 10000}, InitializerRange: 0.02}, model.Options{Tokens: 2, Math: kernels.F32})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/kernels/device"
@@ -12,29 +13,6 @@ import (
 	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/tokenizer"
 )
-
-// Option changes one setting of Open.
-type Option func(*settings)
-
-type settings struct {
-	device      string
-	rounds      RoundOptions
-	inFlight    int
-	cacheTokens int64
-	stepTokens  int64
-}
-
-// Device sets the device: "cpu" (the default), "cuda:0", …
-func Device(name string) Option { return func(s *settings) { s.device = name } }
-
-// Rounds sets how texts are augmented. A zero Window is the model's, capped at DefaultRounds' 2048.
-func Rounds(o RoundOptions) Option { return func(s *settings) { s.rounds = o } }
-
-// InFlight sets how many chains are computed side by side (default 32).
-func InFlight(n int) Option { return func(s *settings) { s.inFlight = n } }
-
-// CacheTokens sets the positions of the KV cache; the default holds every chain in flight at its full window.
-func CacheTokens(n int64) Option { return func(s *settings) { s.cacheTokens = n } }
 
 const (
 	defaultInFlight   = 32
@@ -45,8 +23,7 @@ const (
 // Open makes a Synthesizer of a Hugging Face folder with a tokenizer.json. ctx bounds the opening alone. Close frees the
 // device and unmaps the weights.
 func Open(ctx context.Context, dir string, opts ...Option) (_ *Synthesizer, err error) {
-	set := settings{device: "cpu", rounds: DefaultRounds(), inFlight: defaultInFlight, stepTokens: defaultStepTokens}
-	set.rounds.Window = 0
+	set := defaults()
 	for _, o := range opts {
 		o(&set)
 	}
@@ -56,6 +33,9 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Synthesizer, err 
 			err = errors.Join(err, parts.close())
 		}
 	}()
+	if err := set.validate(); err != nil {
+		return nil, err
+	}
 	folder, err := hf.OpenFolder(dir)
 	if err != nil {
 		return nil, err
@@ -73,12 +53,15 @@ func Open(ctx context.Context, dir string, opts ...Option) (_ *Synthesizer, err 
 	if err != nil {
 		return nil, err
 	}
-	s, err := New(codec, engine, set.rounds, set.inFlight)
+	s, err := New(codec, engine, set.rounds, set.inFlight, opts...)
 	if err != nil {
 		return nil, err
 	}
-	s.close = parts.close
-	return s, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.close = sync.OnceValue(parts.close)
+	return s, nil
 }
 
 func openCodec(dir string, folder *hf.Folder) (*Codec, *tokenizer.Tokenizer, error) {
@@ -102,24 +85,17 @@ func openEngine(parts *closers, set *settings, folder *hf.Folder, tok *tokenizer
 		return nil, err
 	}
 	parts.add(b.Close)
-	if set.rounds.Window == 0 {
-		set.rounds.Window = int(min(folder.Config.MaxPositions, int64(DefaultRounds().Window)))
+	if err := set.fit(folder.Config); err != nil {
+		return nil, err
 	}
 	window := int64(set.rounds.Window)
-	if window > folder.Config.MaxPositions {
-		return nil, fmt.Errorf("%w: window %d, but the model's max_position_embeddings is %d", generate.ErrTooLong, window, folder.Config.MaxPositions)
-	}
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(set.stepTokens, int64(set.inFlight)), Docs: int64(set.inFlight),
 		MaxLen: window, Math: kernels.NoType, LogitRows: int64(set.inFlight), PageSize: pageSize})
 	if err != nil {
 		return nil, fmt.Errorf("opening the model: %w", err)
 	}
 	parts.add(func() error { m.Close(); return nil })
-	cache := set.cacheTokens
-	if cache == 0 {
-		cache = int64(set.inFlight) * (window + pageSize)
-	}
-	engine, err := generate.New(m, generate.Options{CacheTokens: cache, TokenBytes: tok.TokenBytes})
+	engine, err := generate.New(m, generate.Options{CacheTokens: set.cache(), TokenBytes: tok.TokenBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,19 @@ func (f *Format) Parse(generated string) Parsed {
 	return out
 }
 
+// filter drops the pairs that keep gives a reason for, and counts them under it.
+func (p *Parsed) filter(text data.Document, keep PairFilter) {
+	kept := make([]data.Pair, 0, len(p.Pairs))
+	for _, pair := range p.Pairs {
+		if why := keep(text, pair); why != "" {
+			p.Dropped[why]++
+			continue
+		}
+		kept = append(kept, pair)
+	}
+	p.Pairs = kept
+}
+
 func (f *Format) parsePiece(piece string) (data.Pair, Reason) {
 	body, ok := strings.CutPrefix(piece, TagQuestion)
 	if !ok {

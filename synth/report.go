@@ -66,6 +66,38 @@ func (r *Report) Add(a Augmented) {
 	}
 }
 
+// Merge adds what another part of the run did.
+func (r *Report) Merge(o *Report) {
+	r.Texts, r.WithPairs, r.Chains = r.Texts+o.Texts, r.WithPairs+o.WithPairs, r.Chains+o.Chains
+	r.Pieces, r.Pairs, r.CutAtLimit = r.Pieces+o.Pieces, r.Pairs+o.Pairs, r.CutAtLimit+o.CutAtLimit
+	r.TokensIn, r.TokensOut, r.CachedIn = r.TokensIn+o.TokensIn, r.TokensOut+o.TokensOut, r.CachedIn+o.CachedIn
+	if r.Dropped == nil {
+		r.Dropped, r.Formats = map[Reason]int{}, map[string]int{}
+	}
+	for reason, n := range o.Dropped {
+		r.Dropped[reason] += n
+	}
+	for format, n := range o.Formats {
+		r.Formats[format] += n
+	}
+	for i, round := range o.ByRound {
+		for len(r.ByRound) <= i {
+			r.ByRound = append(r.ByRound, RoundReport{})
+		}
+		r.ByRound[i].Texts += round.Texts
+		r.ByRound[i].Pieces += round.Pieces
+		r.ByRound[i].Pairs += round.Pairs
+	}
+}
+
+// CachedShare is the part of the prompts' tokens that was found in the cache.
+func (r *Report) CachedShare() float64 {
+	if r.TokensIn == 0 {
+		return 0
+	}
+	return float64(r.CachedIn) / float64(r.TokensIn)
+}
+
 // ParsedShare is the part of the generated pieces that became pairs.
 func (r *Report) ParsedShare() float64 { return ratio(r.Pairs, r.Pieces) }
 

@@ -2,8 +2,8 @@ package synth
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/model/generate"
@@ -13,9 +13,6 @@ import (
 type Generator interface {
 	Generate(ctx context.Context, r generate.Request) (generate.Result, error)
 }
-
-// ErrOptions is wrapped by errors about settings that cannot work.
-var ErrOptions = errors.New("synthesizer options")
 
 // RoundOptions says how texts are augmented. The zero value is not usable: see DefaultRounds.
 type RoundOptions struct {
@@ -48,7 +45,8 @@ type Text struct {
 	Round    int // 0-based
 	Written  string
 	Parsed   Parsed
-	Prompt   int // tokens of the prompt
+	Own      int // tokens of the text's own context
+	Prompt   int // tokens of the prompt, earlier examples included
 	New      int // tokens generated
 	Cached   int // prompt tokens found in the cache
 	Shots    int // earlier examples in the prompt
@@ -56,45 +54,66 @@ type Text struct {
 }
 
 // Augmented is what became of the texts of one chain: the M-shot examples to train on, in order. Only examples that shared
-// a prompt stand in one chain; a text without a pair stands alone, raw.
+// a prompt stand in one chain; a text without a pair stands alone, raw. The examples of all Chains, one after another, are
+// those of Texts.
 type Augmented struct {
 	Chains []data.Chain
 	Texts  []Text
+	Tag    any // of the Work it comes from
 }
 
-// runChain takes the documents of one chain through the rounds. first is the number of its first text over the whole
-// corpus.
-func runChain(ctx context.Context, c *Codec, g Generator, opt RoundOptions, id string, first uint64, docs []data.Document) (Augmented, error) {
+// runChain takes the documents of one chain, as they come, through the rounds: a round begins when the one before has ended
+// and its text is there. first is the number of the first text over the whole corpus; io.EOF from next ends the chain.
+func (s *Synthesizer) runChain(ctx context.Context, id string, first uint64, next func() (data.Document, error)) (Augmented, error) {
 	var out Augmented
-	history := chainHistory{codec: c, id: id, out: &out}
-	for round, doc := range docs {
-		context, err := c.Context(doc.Text)
+	history := chainHistory{codec: s.codec, id: id, out: &out}
+	for round := 0; ; round++ {
+		doc, err := next()
+		if err == io.EOF {
+			break
+		}
 		if err != nil {
-			return out, fmt.Errorf("document %q: %w", doc.ID, err)
+			return out, err
 		}
-		prompt := history.prompt(context, opt.Window-opt.MaxNewTokens)
-		if prompt == nil {
-			return out, fmt.Errorf("document %q: %w: text of %d tokens, window %d, new tokens %d", doc.ID, generate.ErrTooLong,
-				len(context), opt.Window, opt.MaxNewTokens)
-		}
-		res, err := g.Generate(ctx, generate.Request{Prompt: prompt, MaxNewTokens: opt.MaxNewTokens, StopIDs: []int32{c.EOS()},
-			Temperature: opt.Temperature, TopP: opt.TopP, Seed: opt.Seed ^ (first+uint64(round))*0x9E3779B97F4A7C15})
+		text, err := s.round(ctx, &history, round, first, doc)
 		if err != nil {
-			return out, fmt.Errorf("document %q, round %d: %w", doc.ID, round+1, err)
+			return out, &TextError{doc.ID, round + 1, s.whyClosed(err)}
 		}
-		written, err := c.Decode(res.Tokens)
-		if err != nil {
-			return out, fmt.Errorf("document %q, round %d: %w", doc.ID, round+1, err)
-		}
-		text := Text{Document: doc, Round: round, Written: written, Parsed: c.Format.Parse(written), Prompt: len(prompt),
-			New: len(res.Tokens), Cached: res.Cached, Shots: len(history.examples), Finish: res.Finish}
 		out.Texts = append(out.Texts, text)
 		if err := history.add(data.Example{Document: doc, Pairs: text.Parsed.Pairs}); err != nil {
 			return out, err
 		}
 	}
 	history.flush(len(history.examples))
-	return out, nil
+	return out, s.whyClosed(s.verifyNew(ctx, out.Chains))
+}
+
+// round generates and parses the pairs of one text.
+func (s *Synthesizer) round(ctx context.Context, history *chainHistory, round int, first uint64, doc data.Document) (Text, error) {
+	c, opt := s.codec, s.opt
+	own, err := c.Context(doc.Text)
+	if err != nil {
+		return Text{}, err
+	}
+	prompt := history.prompt(own, opt.Window-opt.MaxNewTokens)
+	if prompt == nil {
+		return Text{}, fmt.Errorf("%w: text of %d tokens, window %d, new tokens %d", ErrTooLong, len(own), opt.Window, opt.MaxNewTokens)
+	}
+	res, err := s.gen.Generate(ctx, generate.Request{Prompt: prompt, MaxNewTokens: opt.MaxNewTokens, StopIDs: []int32{c.EOS()},
+		Temperature: opt.Temperature, TopP: opt.TopP, Seed: opt.Seed ^ (first+uint64(round))*0x9E3779B97F4A7C15})
+	if err != nil {
+		return Text{}, err
+	}
+	written, err := c.Decode(res.Tokens)
+	if err != nil {
+		return Text{}, err
+	}
+	text := Text{Document: doc, Round: round, Written: written, Parsed: c.Format.Parse(written), Own: len(own), Prompt: len(prompt),
+		New: len(res.Tokens), Cached: res.Cached, Shots: len(history.examples), Finish: res.Finish}
+	if s.keep != nil {
+		text.Parsed.filter(doc, s.keep)
+	}
+	return text, nil
 }
 
 // chainHistory is the examples that the next text of a chain is prompted with, and their tokens.

@@ -21,7 +21,7 @@ func (c *Codec) Split(text string, limit int) ([]string, error) {
 			return append(out, text), nil
 		}
 		if fits == 0 {
-			return nil, fmt.Errorf("no piece of the text fits %d tokens: raise the window or lower the new tokens", limit)
+			return nil, fmt.Errorf("%w: no piece of the text fits %d tokens: raise the window or lower the new tokens", ErrTooLong, limit)
 		}
 		cut := boundary(text[:fits])
 		out = append(out, text[:cut])

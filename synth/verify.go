@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -22,40 +23,89 @@ const (
 	ScoreRepetition   = "repetition"    // share of the response's word trigrams that occurred in it before
 )
 
-// ErrNoScorer means that the generator of the Synthesizer cannot score.
-var ErrNoScorer = errors.New("the generator cannot score continuations")
-
 // Scorer is a Generator that scores as well; *generate.Engine is one.
 type Scorer interface {
 	Score(ctx context.Context, requests []generate.ScoreRequest) ([]generate.ScoreResult, error)
 }
 
-// VerifyOptions says which scores are computed. The model's log-probabilities and the cheap ones always are.
+// VerifyOptions says which scores are recorded. The zero value takes the model's log-probabilities, and length, repetition and
+// valid options, which cost nothing.
 type VerifyOptions struct {
-	Agreement bool // generate a second answer for every pair
+	Cheap     bool // only what needs no model: valid options and repetition
+	Agreement bool // also generate a second answer for every pair
+	// Temperature of the second answer. At 0 it is greedy, and then most like a greedy response: what it says about the
+	// response is weaker.
+	Temperature float32
+}
+
+// checkVerify finds out that the generator cannot do what verification asks for.
+func (s *Synthesizer) checkVerify() error {
+	switch v := s.verify; {
+	case v == nil:
+		return nil
+	case v.Cheap && v.Agreement:
+		return fmt.Errorf("%w: agreement needs the model, and only cheap scores are asked for", ErrOptions)
+	case !(v.Temperature >= 0):
+		return fmt.Errorf("%w: a temperature of %v for second answers", ErrOptions, v.Temperature)
+	case v.Cheap:
+		return nil
+	}
+	if _, ok := s.gen.(Scorer); !ok {
+		return ErrNoScorer
+	}
+	return nil
+}
+
+// verifyNew records scores with the pairs of chains that have just been made.
+func (s *Synthesizer) verifyNew(ctx context.Context, chains []data.Chain) error {
+	if s.verify == nil {
+		return nil
+	}
+	for i := range chains {
+		for j := range chains[i].Examples {
+			for k := range chains[i].Examples[j].Pairs {
+				chains[i].Examples[j].Pairs[k].Scores = map[string]float64{}
+			}
+		}
+	}
+	return s.verifyIn(ctx, chains, *s.verify)
 }
 
 // Verify records scores with every pair of the chains (the paper leaves verification as future work). It removes nothing:
 // Filter does, on recorded scores, so that a corpus is filtered again without a model. The chains given stay as they are.
+// A pair that does not fit the window together with its text gets no score of the model.
 func (s *Synthesizer) Verify(ctx context.Context, chains []data.Chain, opt VerifyOptions) ([]data.Chain, error) {
-	scorer, ok := s.gen.(Scorer)
-	if !ok {
-		return nil, ErrNoScorer
+	with := *s
+	with.verify = &opt
+	if err := with.checkVerify(); err != nil {
+		return nil, err
 	}
 	out := cloneChains(chains)
 	const atOnce = 64 // chains whose requests are handed over together
 	for from := 0; from < len(out); from += atOnce {
-		part := out[from:min(from+atOnce, len(out))]
-		if err := s.verifyPart(ctx, scorer, part); err != nil {
-			return nil, err
-		}
-		if opt.Agreement {
-			if err := s.agree(ctx, part); err != nil {
-				return nil, err
-			}
+		if err := s.verifyIn(ctx, out[from:min(from+atOnce, len(out))], opt); err != nil {
+			return nil, s.whyClosed(err)
 		}
 	}
 	return out, nil
+}
+
+// verifyIn records scores in chains whose pairs have a map for them.
+func (s *Synthesizer) verifyIn(ctx context.Context, chains []data.Chain, opt VerifyOptions) error {
+	if err := eachPair(chains, func(_ data.Document, p *data.Pair) error {
+		p.Scores[ScoreRepetition] = repetition(p.Response)
+		if len(p.Options) > 0 {
+			p.Scores[ScoreOptionsValid] = float64(b2u(data.Choices(p.Options, p.Response) != nil))
+		}
+		return nil
+	}); err != nil || opt.Cheap {
+		return err
+	}
+	err := s.probabilities(ctx, s.gen.(Scorer), chains)
+	if err == nil && opt.Agreement {
+		err = s.agree(ctx, chains, opt)
+	}
+	return err
 }
 
 func cloneChains(chains []data.Chain) []data.Chain {
@@ -78,12 +128,12 @@ func cloneChains(chains []data.Chain) []data.Chain {
 }
 
 // eachPair visits every pair with its text.
-func eachPair(chains []data.Chain, visit func(text string, p *data.Pair) error) error {
+func eachPair(chains []data.Chain, visit func(text data.Document, p *data.Pair) error) error {
 	for i := range chains {
 		for j := range chains[i].Examples {
 			ex := &chains[i].Examples[j]
 			for k := range ex.Pairs {
-				if err := visit(ex.Text, &ex.Pairs[k]); err != nil {
+				if err := visit(ex.Document, &ex.Pairs[k]); err != nil {
 					return fmt.Errorf("chain %q, text %q, pair %d: %w", chains[i].ID, ex.ID, k+1, err)
 				}
 			}
@@ -92,20 +142,23 @@ func eachPair(chains []data.Chain, visit func(text string, p *data.Pair) error) 
 	return nil
 }
 
-func (s *Synthesizer) verifyPart(ctx context.Context, scorer Scorer, chains []data.Chain) error {
+// probabilities records what the model thinks of the responses.
+func (s *Synthesizer) probabilities(ctx context.Context, scorer Scorer, chains []data.Chain) error {
 	var requests []generate.ScoreRequest
 	var pairs []*data.Pair
-	if err := eachPair(chains, func(text string, p *data.Pair) error {
-		for _, context := range []string{text, ""} {
-			r, err := s.codec.answerRequest(context, *p)
-			if err != nil {
+	if err := eachPair(chains, func(text data.Document, p *data.Pair) error {
+		var both [2]generate.ScoreRequest
+		for i, context := range []string{text.Text, ""} {
+			var err error
+			if both[i], err = s.codec.answerRequest(context, *p); err != nil {
 				return err
 			}
-			requests = append(requests, r)
 		}
-		pairs = append(pairs, p)
+		if len(both[0].Prompt)+len(both[0].Continuation) <= s.opt.Window {
+			requests, pairs = append(requests, both[:]...), append(pairs, p)
+		}
 		return nil
-	}); err != nil {
+	}); err != nil || len(requests) == 0 {
 		return err
 	}
 	results, err := scorer.Score(ctx, requests)
@@ -116,10 +169,6 @@ func (s *Synthesizer) verifyPart(ctx context.Context, scorer Scorer, chains []da
 		with, without := meanOf(results[2*i]), meanOf(results[2*i+1])
 		p.Scores[ScoreLogProb], p.Scores[ScoreGain] = with, with-without
 		p.Scores[ScoreTokens] = float64(len(results[2*i].LogProbs))
-		p.Scores[ScoreRepetition] = repetition(p.Response)
-		if len(p.Options) > 0 {
-			p.Scores[ScoreOptionsValid] = float64(b2u(data.Choices(p.Options, p.Response) != nil))
-		}
 	}
 	return nil
 }
@@ -144,21 +193,27 @@ func (c *Codec) answerRequest(text string, p data.Pair) (generate.ScoreRequest, 
 }
 
 // agree answers every instruction a second time, from its text alone, and compares.
-func (s *Synthesizer) agree(ctx context.Context, chains []data.Chain) error {
+func (s *Synthesizer) agree(ctx context.Context, chains []data.Chain, opt VerifyOptions) error {
 	type answer struct {
 		pair *data.Pair
 		res  chan error
 	}
 	var open []answer
-	err := eachPair(chains, func(text string, p *data.Pair) error {
+	err := eachPair(chains, func(text data.Document, p *data.Pair) error {
 		pair := s.codec.Format.Pair(*p)
-		prompt, err := s.codec.tok.Encode(s.codec.bos + s.codec.Format.Context(text) + pair[:strings.Index(pair, TagAnswer)+len(TagAnswer)])
+		prompt, err := s.codec.tok.Encode(s.codec.bos + s.codec.Format.Context(text.Text) + pair[:strings.Index(pair, TagAnswer)+len(TagAnswer)])
 		if err != nil {
 			return err
 		}
+		room := s.opt.Window - len(prompt)
+		if room < 1 {
+			return nil
+		}
+		r := generate.Request{Prompt: prompt, MaxNewTokens: min(room, s.opt.MaxNewTokens), StopIDs: []int32{s.codec.EOS()},
+			Temperature: opt.Temperature, Seed: s.opt.Seed ^ seedOf(text.ID, p.Instruction)}
 		a := answer{p, make(chan error, 1)}
 		open = append(open, a)
-		go func() { a.res <- s.secondAnswer(ctx, prompt, p) }()
+		go func() { a.res <- s.secondAnswer(ctx, r, p) }()
 		return nil
 	})
 	for _, a := range open {
@@ -167,13 +222,15 @@ func (s *Synthesizer) agree(ctx context.Context, chains []data.Chain) error {
 	return err
 }
 
-func (s *Synthesizer) secondAnswer(ctx context.Context, prompt []int32, p *data.Pair) error {
-	room := s.opt.Window - len(prompt)
-	if room < 1 {
-		p.Scores[ScoreAgreement] = 0
-		return nil
-	}
-	res, err := s.gen.Generate(ctx, generate.Request{Prompt: prompt, MaxNewTokens: min(room, s.opt.MaxNewTokens), StopIDs: []int32{s.codec.EOS()}})
+// seedOf gives a second answer a stream of its own that does not depend on what else is verified.
+func seedOf(id, instruction string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s", id, instruction)
+	return h.Sum64()
+}
+
+func (s *Synthesizer) secondAnswer(ctx context.Context, r generate.Request, p *data.Pair) error {
+	res, err := s.gen.Generate(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -201,5 +258,5 @@ func repetition(text string) float64 {
 		}
 		seen[key] = true
 	}
-	return ratio(again, len(words)-2)
+	return ratio(again, max(len(words)-2, 0))
 }

@@ -46,6 +46,7 @@ var ownRules = []rule{
 	{pkg: "data/report", allow: []string{"data/..."}},
 
 	{pkg: "synth", allow: []string{"model/...", "tokenizer", "data", "kernels", "kernels/device", "eval/metric"}},
+	{pkg: "synth/job", allow: []string{"synth", "data", "model/generate"}},
 
 	{pkg: "train", allow: []string{"model/...", "data/...", "kernels", "train/..."}},
 	{pkg: "train/collective", allow: []string{"kernels", "kernels/cuda"}},

@@ -26,10 +26,11 @@ import (
 func Corpus(stdio IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "corpus",
-		Short: "Convert, mine, render, tokenize, mix and look at training data",
+		Short: "Convert, mine, filter, render, tokenize, mix and look at training data",
 		Long:  "Corpus has the steps between records and training batches, each to be run and looked at by itself.",
 		Example: "  corpus convert squad train-v1.1.json --out squad.jsonl\n" +
 			"  corpus mine --in raw/ --out chains.jsonl\n" +
+			"  corpus filter --in augmented --out kept.jsonl.zst --min-gain 0 --options-valid\n" +
 			"  corpus template --in chains.jsonl --out texts.jsonl\n" +
 			"  corpus tokenize --in texts.jsonl --tokenizer DIR --out shards/texts\n" +
 			"  corpus mix --in mixture.toml\n" +
@@ -37,8 +38,8 @@ func Corpus(stdio IO) *cobra.Command {
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(corpusDatasets(stdio), corpusConvert(stdio), corpusMine(stdio), corpusTemplate(stdio),
-		corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
+	cmd.AddCommand(corpusDatasets(stdio), corpusConvert(stdio), corpusMine(stdio), corpusFilter(stdio),
+		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
 	return cmd
 }
 

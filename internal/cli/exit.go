@@ -17,6 +17,7 @@ import (
 	"github.com/primer-lm/primer/model/generate"
 	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
+	"github.com/primer-lm/primer/synth/job"
 	"github.com/primer-lm/primer/tokenizer"
 	"github.com/primer-lm/primer/train"
 	"github.com/primer-lm/primer/train/rundir"
@@ -35,14 +36,14 @@ const (
 // The errors behind each exit code. model.ErrConfig is a bad config.json: an architecture that the user wrote is checked, as
 // usage, before (training.checkModel).
 var (
-	interruptions = []error{context.Canceled, train.ErrInterrupted}
+	interruptions = []error{context.Canceled, train.ErrInterrupted, job.ErrBusy}
 	misfits       = []error{kernels.ErrOutOfMemory, train.ErrMisfit}
 	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, datasets.ErrMissing, durable.ErrDamaged,
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint}
 	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
-		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest}
+		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob}
 )
 
 // usageError is a mistake on the command line.

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,100 +17,30 @@ import (
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/internal/progress"
-	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
+	"github.com/primer-lm/primer/synth/job"
 )
-
-// generation is what the commands that run a synthesizer share.
-type generation struct {
-	stdio         IO
-	texts         // how documents are read
-	model, device string
-	in            []string
-	rounds        synth.RoundOptions
-	inFlight      int
-	json          bool
-}
-
-func (g *generation) bind(cmd *cobra.Command, inputs string) {
-	f, byDefault := cmd.Flags(), synth.DefaultRounds()
-	f.StringVar(&g.model, "model", "", "synthesizer: a Hugging Face `folder`")
-	f.StringSliceVar(&g.in, "in", nil, inputs)
-	f.IntVar(&g.rounds.Rounds, "rounds", byDefault.Rounds, "texts of a chain: each is prompted with the examples before it")
-	f.IntVar(&g.rounds.Window, "window", 0, "tokens of prompt and new tokens together (default the model's, at most 2048)")
-	f.IntVar(&g.rounds.MaxNewTokens, "max-new-tokens", byDefault.MaxNewTokens, "tokens generated for a text at most")
-	f.Float32Var(&g.rounds.Temperature, "temperature", 0, "of sampling; 0: greedy")
-	f.Float32Var(&g.rounds.TopP, "top-p", 0, "sample from the most probable tokens of this total probability; 0: from all")
-	f.Uint64Var(&g.rounds.Seed, "seed", 1, "of sampling")
-	f.IntVar(&g.inFlight, "in-flight", 32, "chains computed side by side")
-	f.BoolVar(&g.json, "json", false, "print the report as JSON")
-	deviceFlag(cmd, &g.device)
-	g.bindReading(cmd)
-}
-
-// check finds what is wrong with the flags before a model is opened.
-func (g *generation) check() error {
-	r := &g.rounds
-	switch {
-	case g.model == "":
-		return usage("--model is missing: the synthesizer's folder")
-	case len(g.in) == 0:
-		return usage("--in is missing: the texts")
-	case r.Rounds < 1:
-		return usage("--rounds %d: at least 1", r.Rounds)
-	case r.MaxNewTokens < 1:
-		return usage("--max-new-tokens %d: at least 1", r.MaxNewTokens)
-	case r.Window != 0 && r.Window <= r.MaxNewTokens+8:
-		return usage("--window %d leaves no room for a text beside --max-new-tokens %d", r.Window, r.MaxNewTokens)
-	case !(r.Temperature >= 0 && r.Temperature <= 100):
-		return usage("--temperature %v: 0 to 100", r.Temperature)
-	case !(r.TopP >= 0 && r.TopP <= 1):
-		return usage("--top-p %v: 0 to 1", r.TopP)
-	case g.inFlight < 1:
-		return usage("--in-flight %d: at least 1", g.inFlight)
-	}
-	return nil
-}
-
-// checkWindow compares the flags with the model's window.
-func (g *generation) checkWindow() error {
-	config, err := hf.ReadConfig(g.model)
-	if err != nil {
-		return fmt.Errorf("%s: %w", g.model, err)
-	}
-	if window := int(min(config.MaxPositions, int64(synth.DefaultRounds().Window))); g.rounds.Window == 0 && window <= g.rounds.MaxNewTokens+8 {
-		return usage("--max-new-tokens %d leaves no room for a text in the model's window of %d", g.rounds.MaxNewTokens, window)
-	}
-	return nil
-}
-
-// with opens the synthesizer, runs f and closes it.
-func (g *generation) with(ctx context.Context, f func(context.Context, *synth.Synthesizer) error) (err error) {
-	if err := g.check(); err != nil {
-		return err
-	}
-	if err := g.checkWindow(); err != nil {
-		return err
-	}
-	s, err := synth.Open(ctx, g.model, synth.Device(g.device), synth.Rounds(g.rounds), synth.InFlight(g.inFlight))
-	if err != nil {
-		return deviceError(g.device, err)
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return f(ctx, s)
-}
 
 // synthesize is a run over a corpus.
 type synthesize struct {
 	generation
-	out  string
-	show int
+	out        string
+	show       int
+	verify     string // the scores that are recorded
+	shard      string // i/n, /n or nothing
+	shardTexts int64
+	plan       bool
+	page       string // of the report, beside a file
 
-	line   *progress.Line
-	began  time.Time
-	total  int64 // documents of the input; 0: not known
-	report synth.Report
-	input  data.Report
+	part, parts int // of the job
+	line        *progress.Line
+	total       int64 // documents of the input; 0: not known
+	input       data.Report
+
+	mu    sync.Mutex
+	began time.Time // of the first chain of this start
+	stats job.Stats // of the output, and of its part that this start made
+	fresh synth.Report
 }
 
 // Synthesize is the command that adds pairs to texts.
@@ -116,37 +49,108 @@ func Synthesize(stdio IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "synthesize",
 		Short: "Add instruction–response pairs to raw texts",
-		Long: "Synthesize reads texts and writes chains: JSON lines of examples, each a text with its pairs, in the order of the texts.\n" +
-			"The output is written whole or not at all: an interrupted run leaves nothing, and starts from the front the next time.\n" +
-			"Split large corpora into several inputs.",
-		Example: "  synthesize --model runs/tune/checkpoints/step-300 --in corpus.jsonl --out augmented.jsonl.zst\n" +
-			"  synthesize --model DIR --in 'texts/*.txt' --rounds 3 --show 5 --out chains.jsonl\n" +
+		Long: "Synthesize reads texts and writes chains: JSON lines of examples, each a text with its pairs, in the order of the texts.\n\n" +
+			"--out FOLDER is for corpora: shards of chains, each written whole, a manifest, and a report (report.json, report.html). The\n" +
+			"same command goes on with what an interrupted or killed one left, skips what is done and repairs what is damaged. Any number\n" +
+			"of processes, on any machines that share the folder, may each do a part (--shard i/n; a Slurm array needs no flag). Other\n" +
+			"commands read the folder once it is whole. --out FILE is for small inputs: written whole or not at all.\n\n" +
+			"Scores are recorded with every pair (--verify) and drop none: corpus filter does, again and again, without a model.",
+		Example: "  synthesize --model instruction-synthesizer --in corpus/ --out augmented --plan\n" +
+			"  synthesize --model instruction-synthesizer --in corpus/ --out augmented\n" +
+			"  sbatch --array=0-63 --wrap 'synthesize --model DIR --in corpus/ --out augmented --device cuda:0'\n" +
+			"  synthesize --model DIR --in 'texts/*.parquet' --text-field body --rounds 3 --show 5 --out chains.jsonl\n" +
 			"  echo 'A text.' | synthesize --model DIR --in - --text --out -",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if s.out == "" {
-				return usage("--out is missing: the file to write (.jsonl, .jsonl.gz, .jsonl.zst), or - for standard output")
-			}
-			if s.out == data.Stdin && s.json {
-				return usage("--out - and --json would both write to standard output")
-			}
-			return s.with(cmd.Context(), s.run)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.start(cmd.Context()) },
 	}
 	s.bind(cmd, "texts: files, globs, folders or -")
-	cmd.Flags().StringVar(&s.out, "out", "", "`file` to write: .jsonl, also .gz or .zst; -: standard output")
-	cmd.Flags().IntVar(&s.show, "show", 0, "print that many fresh pairs on the way")
-	cmd.Flags().BoolVar(&s.plainText, "text", false, "inputs are plain text, whatever their names: each file is one text")
+	f := cmd.Flags()
+	f.StringVar(&s.out, "out", "", "`folder` to write; or a file: .jsonl, also .gz or .zst; -: standard output")
+	f.StringVar(&s.verify, "verify", verifyModel, "scores recorded with every pair: "+names(verifyNames()))
+	f.StringVar(&s.shard, "shard", "", "do part i of n (`i/n`, from 0); /n takes i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX")
+	f.Int64Var(&s.shardTexts, "texts-per-shard", 1000, "documents of a shard of the output folder")
+	f.BoolVar(&s.plan, "plan", false, "print memory and expected tokens; generate nothing")
+	f.StringVar(&s.page, "report", "", "with --out FILE: write the report's page (`file`.html); a folder has one")
+	f.IntVar(&s.show, "show", 0, "print that many fresh pairs on the way")
+	f.BoolVar(&s.plainText, "text", false, "inputs are plain text, whatever their names: each file is one text")
+	completes(cmd, "verify", verifyNames)
 	return cmd
 }
 
-func (s *synthesize) run(ctx context.Context, model *synth.Synthesizer) error {
-	if err := s.count(ctx); err != nil {
+// What --verify takes.
+const (
+	verifyNone      = "none"
+	verifyCheap     = "cheap"     // repetition and valid options: no model
+	verifyModel     = "model"     // also log-probability, its gain from the text, length
+	verifyAgreement = "agreement" // also a second answer for every pair
+)
+
+// secondTemperature makes second answers independent of greedy first ones (ours).
+const secondTemperature = 0.7
+
+func verifyNames() []string {
+	return []string{verifyNone, verifyCheap, verifyModel, verifyAgreement}
+}
+
+func (s *synthesize) verification() ([]synth.Option, error) {
+	switch s.verify {
+	case verifyNone:
+		return nil, nil
+	case verifyCheap:
+		return []synth.Option{synth.Verification(synth.VerifyOptions{Cheap: true})}, nil
+	case verifyModel:
+		return []synth.Option{synth.Verification(synth.VerifyOptions{})}, nil
+	case verifyAgreement:
+		return []synth.Option{synth.Verification(synth.VerifyOptions{Agreement: true, Temperature: secondTemperature})}, nil
+	}
+	return nil, usage("--verify %q; there are %s", s.verify, names(verifyNames()))
+}
+
+// start checks the flags and does what they ask for.
+func (s *synthesize) start(ctx context.Context) (err error) {
+	if s.out == "" && !s.plan {
+		return usage("--out is missing: the folder, or the file (.jsonl, .jsonl.gz, .jsonl.zst), to write, or - for standard output")
+	}
+	if s.out == data.Stdin && s.json {
+		return usage("--out - and --json would both write to standard output")
+	}
+	if s.shardTexts < 1 {
+		return usage("--texts-per-shard %d: at least 1", s.shardTexts)
+	}
+	verify, err := s.verification()
+	if err != nil {
 		return err
 	}
-	s.line, s.began = progress.New(s.stdio.Err, "synthesize"), time.Now()
+	if s.part, s.parts, err = partOf(s.shard, os.Getenv); err != nil {
+		return err
+	}
+	if s.parts > 1 && s.isFile() {
+		return usage("--out %s: several processes cannot share one file: give a folder, or --shard 0/1 where this one does it all", s.out)
+	}
+	if s.page != "" && !s.isFile() {
+		return usage("--report %s: an output folder has its own, %s", s.page, job.ReportHTML)
+	}
+	if s.plan {
+		return s.printPlan(ctx, verify)
+	}
+	return s.with(ctx, s.run, verify...)
+}
+
+// isFile tells a file to write from a folder by its name.
+func (s *synthesize) isFile() bool {
+	name := strings.TrimSuffix(strings.TrimSuffix(s.out, ".gz"), ".zst")
+	return s.out == data.Stdin || strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".json")
+}
+
+func (s *synthesize) run(ctx context.Context, model *synth.Synthesizer) (err error) {
+	s.line = progress.New(s.stdio.Err, "synthesize")
+	if !s.isFile() {
+		return s.runJob(ctx, model)
+	}
+	if s.total, err = s.count(ctx); err != nil {
+		return err
+	}
 	chains := s.chains(ctx, model)
-	var err error
 	if s.out == data.Stdin {
 		err = writeChains(s.stdio.Out, chains)
 	} else {
@@ -155,33 +159,38 @@ func (s *synthesize) run(ctx context.Context, model *synth.Synthesizer) error {
 	s.line.Done()
 	s.stdio.problems(&s.input)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted: the pairs of %d texts are lost and %s was not written; the same command starts from the front: %w",
-			s.report.Texts, s.out, ctx.Err())
+		return fmt.Errorf("interrupted: the pairs of %d texts are lost and %s was not written; the same command starts from the front (give --out a folder, and it goes on): %w",
+			s.stats.Texts, s.out, ctx.Err())
+	}
+	if err == nil && s.page != "" {
+		r := job.Report{Settings: job.Settings{Verify: s.verify, Reading: s.reading(), Model: s.model}.With(model.Options()), Documents: s.input.Records, Stats: s.stats}
+		err = durable.WriteFile(durable.OS, s.page, r.WriteHTML)
 	}
 	if err != nil {
 		return err
 	}
 	if s.out == data.Stdin {
-		return s.report.WriteText(s.stdio.Err)
+		return s.stats.WriteText(s.stdio.Err)
 	}
-	return s.stdio.emit(s.json, &s.report, func(w io.Writer) { s.report.WriteText(w) })
+	return s.stdio.emit(s.json, &s.stats, func(w io.Writer) { s.stats.WriteText(w) })
 }
 
-// count reads the input once before the long work: for the time left, and to find what is wrong with it early.
-func (s *synthesize) count(ctx context.Context) error {
+// count reads the input once before the long work: for the time left, and to find what is wrong with it early. Standard input
+// has no number (0).
+func (s *synthesize) count(ctx context.Context) (total int64, err error) {
 	for _, path := range s.in {
 		if path == data.Stdin {
-			return nil
+			return 0, nil
 		}
 	}
 	var report data.Report
 	for _, err := range data.Documents(s.in, s.options(s.stdio, &report)) {
 		if err := errors.Join(err, ctx.Err()); err != nil {
-			return err
+			return 0, err
 		}
-		s.total++
+		total++
 	}
-	return nil
+	return total, nil
 }
 
 // chains runs the synthesizer and counts on the way.
@@ -193,8 +202,7 @@ func (s *synthesize) chains(ctx context.Context, model *synth.Synthesizer) iter.
 				yield(data.Chain{}, err)
 				return
 			}
-			s.report.Add(a)
-			s.tell(a)
+			s.tell(&a, false)
 			for _, c := range a.Chains {
 				if !yield(c, nil) {
 					return
@@ -207,11 +215,20 @@ func (s *synthesize) chains(ctx context.Context, model *synth.Synthesizer) iter.
 	}
 }
 
-// tell shows progress, and fresh pairs where they are wanted.
-func (s *synthesize) tell(a synth.Augmented) {
+// tell shows progress, and fresh pairs where they are wanted. What an earlier start made counts, but not for the speed.
+func (s *synthesize) tell(a *synth.Augmented, old bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Add(*a)
+	if !old {
+		if s.began.IsZero() {
+			s.began = time.Now()
+		}
+		s.fresh.Add(*a)
+	}
 	for _, t := range a.Texts {
 		for _, p := range t.Parsed.Pairs {
-			if s.show > 0 {
+			if s.show > 0 && !old {
 				s.show--
 				pair, err := json.Marshal(p)
 				if err == nil {
@@ -220,10 +237,18 @@ func (s *synthesize) tell(a synth.Augmented) {
 			}
 		}
 	}
-	seconds := time.Since(s.began).Seconds()
-	r := &s.report
-	s.line.Update(int64(r.Texts), max(s.total, int64(r.Texts)), progress.F("pairs", r.Pairs), progress.F("tokens/s in", progress.Count(float64(r.TokensIn)/seconds)),
-		progress.F("out", progress.Count(float64(r.TokensOut)/seconds)), progress.F("parsed", progress.Percent(r.ParsedShare())))
+	s.update()
+}
+
+// update shows where the run is. The caller holds mu.
+func (s *synthesize) update() {
+	r, fields := &s.stats, []progress.Field(nil)
+	if seconds := time.Since(s.began).Seconds(); !s.began.IsZero() && seconds > 0.01 {
+		fields = []progress.Field{progress.F("tokens/s in", progress.Count(float64(s.fresh.TokensIn)/seconds)),
+			progress.F("out", progress.Count(float64(s.fresh.TokensOut)/seconds)), progress.F("cached", progress.Percent(s.fresh.CachedShare()))}
+	}
+	fields = append([]progress.Field{progress.F("pairs", r.Pairs)}, fields...)
+	s.line.Update(int64(r.Texts), max(s.total, int64(r.Texts)), append(fields, progress.F("parsed", progress.Percent(r.ParsedShare())))...)
 }
 
 func writeChains(w io.Writer, chains iter.Seq2[data.Chain, error]) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/mix"
+	"github.com/primer-lm/primer/data/records"
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
 	"github.com/primer-lm/primer/internal/durable"
@@ -71,7 +72,7 @@ func kindNames() []string {
 }
 
 func (t *texts) options(stdio IO, report *data.Report) data.Options {
-	opt := data.Options{Strict: t.strict, BlankSplit: t.blankSplit, TextField: t.textField, Report: report, Stdin: stdio.In}
+	opt := data.Options{Strict: t.strict, BlankSplit: t.blankSplit, TextField: t.textField, Report: report, Stdin: stdio.In, Tables: records.Tables()}
 	if t.plainText {
 		opt.Kind = data.Text
 	}

@@ -236,3 +236,24 @@ func TestFilesSideBySide(t *testing.T) {
 		t.Errorf("%v, %v", m, err)
 	}
 }
+
+// Only what stands beside one name goes: not the name's, and not that of a longer one.
+func TestRemoveTemporariesOf(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"x", ".x.tmp0", ".x.tmp1", ".x.del3", ".x.tmp", ".x.y.tmp0", ".xy.tmp0", ".y.tmp0", ".x.tmp0.tmp1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := durable.RemoveTemporariesOf(durable.OS, filepath.Join(dir, "x")); err != nil {
+		t.Fatal(err)
+	}
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != ".x.tmp .x.tmp0.tmp1 .x.y.tmp0 .xy.tmp0 .y.tmp0 x" {
+		t.Errorf("left: %s", got)
+	}
+}

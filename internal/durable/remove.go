@@ -72,6 +72,25 @@ func RemoveTemporaries(fsys FS, dir string) error {
 	return nil
 }
 
+// RemoveTemporariesOf removes what writers and removers of one file or folder that died left beside it. Only who alone may write
+// it may call this.
+func RemoveTemporariesOf(fsys FS, path string) error {
+	dir, base := filepath.Split(filepath.Clean(path))
+	entries, err := fsys.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		rest, ours := strings.CutPrefix(e.Name(), "."+base)
+		if ours && isTemporary(e.Name()) && (strings.LastIndex(rest, tempMark) == 0 || strings.LastIndex(rest, delMark) == 0) {
+			if err := removeTree(fsys, filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // isTemporary recognises the names that newName gives.
 func isTemporary(name string) bool {
 	if !strings.HasPrefix(name, ".") {
