@@ -80,7 +80,8 @@ gpu-check-standin: ## run the whole gpu-check on the emulated device with tiny s
 # With TESTED=1 it leaves out `make test`, for a caller that has just run it.
 test-all: $(if $(TESTED),setup,test) test-slow test-race test-asan tsan test-python ## make test, then slow tests, race detector, AddressSanitizer, ThreadSanitizer, Python peers
 
-test-slow: setup # the tests that only test-all runs
+test-slow: setup # the tests that only test-all runs; one drives a browser
+	@$(GO) run ./cmd/setup -for test
 	$(GO) test -tags slow -timeout 30m $(PACKAGES)
 
 test-race: setup # Go's race detector
@@ -95,8 +96,8 @@ test-asan: setup ## AddressSanitizer, with leaks, on the packages that have C
 tsan: # kernels and thread team in plain C under ThreadSanitizer, which Go's detector does not see
 	$(MAKE) -C kernels/cpu/tsan
 
-test-python: setup peers # folders that Primer writes, loaded by transformers; gpu-check's peers, on the CPU
-	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -tags slow -run 'Transformers|Python' -count 1 -v ./model/hf ./tokenizer ./bench/gpu
+test-python: setup peers # folders that Primer writes, loaded by transformers; clients of the server; gpu-check's peers, on the CPU
+	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -tags slow -run 'Transformers|Python' -count 1 -v ./model/hf ./tokenizer ./serve ./bench/gpu
 
 bench-peers: setup $(VENV)/bench-pins ## end-to-end speed beside PyTorch and llama.cpp, in one run
 	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/speed

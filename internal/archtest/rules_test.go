@@ -85,6 +85,8 @@ var thirdParty = map[string][]string{
 	"github.com/daulet/tokenizers":                  {"tokenizer"},
 	"github.com/nlpodyssey/safetensors":             {"model/hf"},
 	"github.com/prometheus/client_golang":           {"serve/..."},
+	"github.com/prometheus/common/expfmt":           {"serve/..."},
+	"github.com/nikolalohinski/gonja/v2":            {"serve/..."},
 	"golang.org/x/term":                             {"internal/progress", "internal/cli"},
 	"golang.org/x/sys":                              {"internal/durable/...", "internal/setup", "kernels/...", "model/hf", "data/shard"},
 	"golang.org/x/sync":                             {"data/...", "synth", "train/...", "eval", "pipeline/...", "serve/...", "internal/cli"},

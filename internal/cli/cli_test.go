@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"primer": func() { Main(Primer) }, "quickstart": func() { Main(Quickstart) }, "pretrain": func() { Main(Pretrain) },
 		"tune": func() { Main(Tune) }, "synthesize": func() { Main(Synthesize) }, "corpus": func() { Main(Corpus) }, "evaluate": func() { Main(Evaluate) },
+		"serve": func() { Main(Serve) },
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/generate"
 	"github.com/primer-lm/primer/model/hf"
+	"github.com/primer-lm/primer/serve"
 	"github.com/primer-lm/primer/synth"
 	"github.com/primer-lm/primer/synth/job"
 	"github.com/primer-lm/primer/tokenizer"
@@ -41,9 +42,11 @@ var (
 	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, datasets.ErrMissing, durable.ErrDamaged,
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
-		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint}
+		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint,
+		serve.ErrTemplate}
 	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
-		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob}
+		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob,
+		serve.ErrOptions}
 )
 
 // usageError is a mistake on the command line.

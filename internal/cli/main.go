@@ -67,7 +67,7 @@ func Primer(stdio IO) *cobra.Command {
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, build := range []func(IO) *cobra.Command{Quickstart, Pretrain, Tune, Synthesize, Corpus, Evaluate, Setup, Version} {
+	for _, build := range []func(IO) *cobra.Command{Quickstart, Pretrain, Tune, Synthesize, Corpus, Evaluate, Serve, Setup, Version} {
 		cmd.AddCommand(build(stdio))
 	}
 	return cmd

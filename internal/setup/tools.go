@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type tool struct {
 	name     string
 	packages []string                    // Debian packages that bring it
 	check    func(context.Context) error // nil when it works
+	optional bool                        // the tests that want it say so and skip: only root, who can install it, has to have it
 }
 
 // buildTools are what using Primer takes: a C compiler with the C library's headers, and cargo. Go
@@ -32,6 +34,7 @@ var (
 	testTools = []tool{
 		{name: "make", packages: []string{"make"}, check: runs("make", "--version")},
 		{name: "python3-venv", packages: []string{"python3", "python3-venv"}, check: checkVenv},
+		{name: "chromium", packages: []string{"chromium"}, check: runs("chromium", "--version"), optional: true},
 	}
 	benchTools = []tool{
 		{name: "c++", packages: []string{"g++"}, check: runs("c++", "--version")},
@@ -61,6 +64,9 @@ const minCargo = 78 // 1.78
 // ensureTools checks every tool. Missing ones that Debian packages bring are installed when the
 // user is root; otherwise the error has the one command to type.
 func (e env) ensureTools(ctx context.Context, tools []tool) error {
+	if os.Geteuid() != 0 {
+		tools = slices.DeleteFunc(slices.Clone(tools), func(t tool) bool { return t.optional })
+	}
 	packages, problems := missing(ctx, tools)
 	if len(problems) == 0 {
 		return nil
