@@ -17,20 +17,29 @@ func Choices(options []string, response string) []int {
 	for i, o := range options {
 		clean[i] = strings.TrimSpace(o)
 	}
-	return choices(clean, strings.TrimSpace(response), nil)
+	steps := maxChoices
+	return choices(clean, strings.TrimSpace(response), nil, &steps)
 }
 
-// choices tries each option that the rest begins with.
-func choices(options []string, rest string, taken []int) []int {
+// maxChoices bounds the search for options that are pieces of each other; what nobody would write takes more.
+const maxChoices = 10_000
+
+// choices tries each option that the rest begins with; of equal ones the first, for the others lead to the same.
+func choices(options []string, rest string, taken []int, steps *int) []int {
+	var tried []string
 	for i, o := range options {
-		if o == "" || slices.Contains(taken, i) {
+		if *steps--; *steps < 0 {
+			return nil
+		}
+		if o == "" || slices.Contains(taken, i) || slices.Contains(tried, o) {
 			continue
 		}
+		tried = append(tried, o)
 		if rest == o {
 			return append(taken, i)
 		}
 		if more, ok := strings.CutPrefix(rest, o+Several); ok {
-			if found := choices(options, strings.TrimSpace(more), append(slices.Clone(taken), i)); found != nil {
+			if found := choices(options, strings.TrimSpace(more), append(slices.Clone(taken), i), steps); found != nil {
 				return found
 			}
 		}

@@ -2,6 +2,7 @@ package data
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -17,5 +18,22 @@ func TestChoices(t *testing.T) {
 	}
 	if got := Choices([]string{"", "a"}, ""); got != nil {
 		t.Errorf("empty: %v", got)
+	}
+}
+
+// A model that repeats itself gives options and responses that fit each other in more ways than there is time for.
+func TestChoicesEnd(t *testing.T) {
+	same, nested, response := []string{}, []string{}, ""
+	for i := range 24 {
+		same, response = append(same, "yes"), response+"yes; "
+		nested = append(nested, strings.Repeat("yes; ", i)+"yes")
+	}
+	for _, options := range [][]string{same, nested} {
+		if got := Choices(options, response+"no"); got != nil {
+			t.Errorf("%v", got)
+		}
+	}
+	if got := Choices(same, strings.TrimSuffix(response, "; ")); len(got) != 24 {
+		t.Errorf("all of them: %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/primer-lm/primer/model/generate"
@@ -65,6 +66,8 @@ func content(d *decoder, dst *string) error {
 	if d.kind() != "an array" {
 		return text(dst, 0)(d)
 	}
+	var all strings.Builder
+	defer func() { *dst = all.String() }()
 	return d.array(func(int) error {
 		var kind, t string
 		where := d.where()
@@ -74,7 +77,7 @@ func content(d *decoder, dst *string) error {
 		if kind != "text" {
 			return badField(where+".type", "%s.type is %q: only text is supported", where, short(kind))
 		}
-		*dst += t
+		all.WriteString(t)
 		return nil
 	})
 }
@@ -93,8 +96,12 @@ func (s *Server) chat(c *call) error {
 		return err
 	}
 	asked := s.parts.Window - len(ids)
-	for _, given := range []*int{r.maxTokens, r.maxNew} {
-		if given != nil {
+	for name, given := range map[string]*int{"max_tokens": r.maxTokens, "max_completion_tokens": r.maxNew} {
+		switch {
+		case given == nil:
+		case *given < 1:
+			return badField(name, "%s is %d: a chat writes at least one token", name, *given)
+		default:
 			asked = *given
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/primer-lm/primer/model/generate"
 )
@@ -126,5 +127,23 @@ func TestOpenTemplate(t *testing.T) {
 		if (err != nil) != c.fails || !c.fails && text != c.want {
 			t.Errorf("%s: %q, %v", name, text, err)
 		}
+	}
+}
+
+// A conversation of nothing but special tokens is gone through once, not once for each.
+func TestMaskOfManySpecials(t *testing.T) {
+	s, err := New(parts(t, nil), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const n = 200_000
+	began := time.Now()
+	masked, texts := s.mask([]Message{{Role: "user", Content: strings.Repeat("</s>", n)}})
+	if took := time.Since(began); len(texts) != n || took > 10*time.Second {
+		t.Errorf("%d texts in %s", len(texts), took)
+	}
+	if back := unmask(masked[0].Content, texts); back != strings.Repeat("</s>", n) {
+		t.Error("it does not come back")
 	}
 }

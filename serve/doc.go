@@ -1,8 +1,8 @@
 // Package serve answers HTTP requests in OpenAI's form with a model of this code base: completions, chat, tokens, and our own
 // /v1/synthesize, which adds instruction–response pairs to texts.
 //
-// The way of a request: guard.go (host, origin, key) → routes.go (the table of routes, the body read whole) → decode.go (strict
-// JSON, every field typed and bounded) → gate.go (the queue's limits) → run.go (the engine) → a response or a stream (stream.go).
+// The way of a request: guard.go (host, origin, key) → routes.go (the table of routes, the body read whole) → json.go and
+// fields.go (strict JSON, every field typed and bounded) → gate.go (the queue's limits) → run.go (the engine) → a response or a stream (respond.go).
 // Whatever a request holds, its answer is a response or an error in OpenAI's form (errors.go); nothing in a request names a file, a
 // URL or a template.
 //

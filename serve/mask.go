@@ -16,14 +16,14 @@ const (
 // mask returns the messages with marks, and what each mark stands for. Most conversations have none.
 func (s *Server) mask(messages []Message) ([]Message, []string) {
 	var texts []string
-	specials := append(s.words.SpecialTexts(), markOpen, markClose)
+	specials := newFinder(append(s.words.SpecialTexts(), markOpen, markClose))
 	out := make([]Message, len(messages))
 	for i, m := range messages {
 		out[i] = m
 		var b strings.Builder
 		rest := m.Content
 		for {
-			at, which := firstOf(rest, specials)
+			at, which := specials.first(rest)
 			if at < 0 {
 				break
 			}
@@ -38,18 +38,32 @@ func (s *Server) mask(messages []Message) ([]Message, []string) {
 	return out, texts
 }
 
-// firstOf finds the first of some texts, the longest where several begin.
-func firstOf(t string, texts []string) (at int, which string) {
-	at = -1
+// finder looks for some texts, by the byte that each begins with. A conversation of many special tokens is gone through once.
+type finder [256][]string
+
+func newFinder(texts []string) *finder {
+	var f finder
 	for _, x := range texts {
-		if x == "" {
-			continue
-		}
-		if i := strings.Index(t, x); i >= 0 && (at < 0 || i < at || i == at && len(x) > len(which)) {
-			at, which = i, x
+		if x != "" {
+			f[x[0]] = append(f[x[0]], x)
 		}
 	}
-	return at, which
+	return &f
+}
+
+// first finds the first of the texts, the longest where several begin; -1: none.
+func (f *finder) first(t string) (at int, which string) {
+	for i := range len(t) {
+		for _, x := range f[t[i]] {
+			if len(x) > len(which) && strings.HasPrefix(t[i:], x) {
+				which = x
+			}
+		}
+		if which != "" {
+			return i, which
+		}
+	}
+	return -1, ""
 }
 
 // encodeMasked encodes a rendered conversation. Without marks it is one text. With marks, the special tokens are taken out first, and
@@ -60,9 +74,9 @@ func (w *words) encodeMasked(t string, texts []string) ([]int32, error) {
 		return w.Encode(t)
 	}
 	var ids []int32
-	specials := w.SpecialTexts()
+	specials := newFinder(w.SpecialTexts())
 	for t != "" {
-		at, which := firstOf(t, specials)
+		at, which := specials.first(t)
 		piece := t
 		if at >= 0 {
 			piece = t[:at]

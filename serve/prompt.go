@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -131,12 +132,13 @@ func (p *prompt) settle(ctx context.Context, s *Server, show bool) error {
 // show finds out how the prompt is echoed.
 func (p *prompt) show(w *words) {
 	stream, runes := w.NewStream(false), 0
+	var echo strings.Builder
 	for i, id := range p.ids {
 		at := runes
 		if p.isText {
 			at = p.offsets[i]
 		} else if piece, err := stream.Next(id); err == nil { // ids are in the vocabulary
-			p.echo += piece
+			echo.WriteString(piece)
 			runes += utf8.RuneCountInString(piece)
 		}
 		p.shown = append(p.shown, place{text: w.show(id), offset: at})
@@ -144,6 +146,6 @@ func (p *prompt) show(w *words) {
 	if p.isText {
 		p.echo = p.text
 	} else {
-		p.echo += stream.Flush()
+		p.echo = echo.String() + stream.Flush()
 	}
 }

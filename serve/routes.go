@@ -110,6 +110,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{s: s, w: &recorder{ResponseWriter: w}, r: r, ctx: ctx, rc: http.NewResponseController(w), began: time.Now()}
 	defer s.finish(c)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if r.ContentLength != 0 {
+		// A body that nobody asks for would be waited for without end, since net/http reads some of it before it answers.
+		c.w.Header().Set("Connection", "close")
+		_ = c.rc.SetReadDeadline(c.began.Add(s.opt.ReadTimeout)) // not every test's connection has one
+	}
 	if err := s.serve(c); err != nil {
 		c.refuse(err)
 	}
@@ -165,7 +170,7 @@ func (c *call) refuse(err error) {
 
 // serve checks a request from the outside in and hands it to its route.
 func (s *Server) serve(c *call) error {
-	if s.connections.Load() > s.opt.MaxConnections {
+	if s.connections.Load() > s.opt.MaxConnections && c.r.URL.Path != "/healthz" { // which says that the process lives
 		c.w.Header().Set("Connection", "close")
 		return &Error{Status: http.StatusServiceUnavailable, Type: typeServer, Code: "too_many_connections",
 			Message: "too many connections", RetryAfter: 1}
@@ -222,6 +227,7 @@ func (c *call) readBody() error {
 		return errGone
 	}
 	_ = c.rc.SetReadDeadline(time.Time{})
+	c.w.Header().Del("Connection")
 	c.body = body
 	return nil
 }

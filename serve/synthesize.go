@@ -139,9 +139,22 @@ func synthError(err error) error {
 	return err
 }
 
+// A document is cut into about maxPieces texts, and refused before that where it is longer: cutting costs the square of its length.
+const (
+	maxPieces     = 16
+	bytesPerToken = 8 // of text, more than tokenizers have on average
+)
+
 // cut splits documents that are too long and puts as many pieces into a chain as there are rounds.
 func (s *Server) cut(ctx context.Context, codec *synth.Codec, r *synthRequest, o synth.RoundOptions) (chains [][]data.Document, err error) {
-	for _, doc := range r.documents {
+	most := maxPieces * (o.Window - o.MaxNewTokens) * bytesPerToken
+	for i, doc := range r.documents {
+		if len(doc.Text) > most {
+			e := refuse(http.StatusBadRequest, codeTooLong, "document %d has %d bytes, at most %d are cut to the window here: split it, or give it to the command synthesize",
+				i, len(doc.Text), most)
+			e.Param = "documents"
+			return nil, e
+		}
 		select {
 		case s.encodes <- struct{}{}:
 		case <-ctx.Done():

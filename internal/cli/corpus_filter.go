@@ -44,6 +44,9 @@ func corpusFilter(stdio IO) *cobra.Command {
 					return usage("--%s %v: see %s -h", name, v, cmd.CommandPath())
 				}
 			}
+			if cmd.Flags().Changed("max-repetition") && c.MaxRepetition == 0 {
+				return usage("--max-repetition 0 would be no threshold: give a share above 0, such as 0.01")
+			}
 			if cmd.Flags().Changed("min-gain") {
 				c.MinGain = &c.minGain
 			}

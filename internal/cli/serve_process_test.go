@@ -203,7 +203,7 @@ func TestServeStopsWorkOfGoneClients(t *testing.T) {
 			if err := c.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if took := s.idle(); took > 3*time.Second {
+			if took := s.idle(); took > 5*time.Second {
 				t.Errorf("%.60s…, gone after %s: work stops after %s", body, wait, took)
 			}
 		}
@@ -228,7 +228,7 @@ func TestServeStopsWorkOfGoneClients(t *testing.T) {
 func TestServeDrainsOnSIGTERM(t *testing.T) {
 	model := serveModel(t, 16384)
 	s := startServe(t, model, "--drain-timeout", "40s")
-	c := s.post(long(1500, ""))
+	c := s.post(long(4000, ""))
 	read := bufio.NewReader(c)
 	if _, err := read.ReadString('{'); err != nil { // the first chunk
 		t.Fatal(err)
@@ -257,8 +257,9 @@ func TestServeDrainsOnSIGTERM(t *testing.T) {
 	}
 
 	s = startServe(t, model, "--drain-timeout", "200ms")
-	s.post(long(16000, `,"n":8`))
-	time.Sleep(100 * time.Millisecond)
+	if _, err := bufio.NewReader(s.post(long(16000, `,"n":8`))).ReadString('{'); err != nil { // the first chunk
+		t.Fatal(err)
+	}
 	if code, took := s.end(); code != exitFailure || took > 10*time.Second || !strings.Contains(s.log.String(), "cut off") {
 		t.Errorf("exit %d after %s: %s", code, took, s.log)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type synthesize struct {
 
 	mu    sync.Mutex
 	began time.Time // of the first chain of this start
+	docs  int64     // begun
 	stats job.Stats // of the output, and of its part that this start made
 	fresh synth.Report
 }
@@ -220,6 +222,11 @@ func (s *synthesize) tell(a *synth.Augmented, old bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Add(*a)
+	for _, t := range a.Texts {
+		if firstPiece(t.Document.ID) {
+			s.docs++
+		}
+	}
 	if !old {
 		if s.began.IsZero() {
 			s.began = time.Now()
@@ -240,15 +247,26 @@ func (s *synthesize) tell(a *synth.Augmented, old bool) {
 	s.update()
 }
 
-// update shows where the run is. The caller holds mu.
+// firstPiece says whether a text is a document or its first piece, as Synthesizer.Pieces names them.
+func firstPiece(id string) bool {
+	at := strings.LastIndexByte(id, '#')
+	n, err := strconv.ParseUint(id[at+1:], 10, 32)
+	return at < 0 || err != nil || n <= 1
+}
+
+// update shows where the run is, once there is something new: the time left follows from the pace of what is shown. The caller
+// holds mu.
 func (s *synthesize) update() {
+	if s.began.IsZero() {
+		return
+	}
 	r, fields := &s.stats, []progress.Field(nil)
 	if seconds := time.Since(s.began).Seconds(); !s.began.IsZero() && seconds > 0.01 {
 		fields = []progress.Field{progress.F("tokens/s in", progress.Count(float64(s.fresh.TokensIn)/seconds)),
 			progress.F("out", progress.Count(float64(s.fresh.TokensOut)/seconds)), progress.F("cached", progress.Percent(s.fresh.CachedShare()))}
 	}
 	fields = append([]progress.Field{progress.F("pairs", r.Pairs)}, fields...)
-	s.line.Update(int64(r.Texts), max(s.total, int64(r.Texts)), append(fields, progress.F("parsed", progress.Percent(r.ParsedShare())))...)
+	s.line.Update(s.docs, max(s.total, s.docs), append(fields, progress.F("parsed", progress.Percent(r.ParsedShare())))...)
 }
 
 func writeChains(w io.Writer, chains iter.Seq2[data.Chain, error]) error {

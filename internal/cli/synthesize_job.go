@@ -30,9 +30,10 @@ func (s *synthesize) runJob(ctx context.Context, model *synth.Synthesizer) error
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.stats.Merge(&r.Stats)
+			s.docs += r.Documents
 			s.update()
 		}})
-	if s.stats.Texts > 0 {
+	if !s.began.IsZero() {
 		s.line.Done()
 	}
 	s.stdio.problems(&s.input)

@@ -89,7 +89,7 @@ func (s *synthesize) expect(ctx context.Context, p *synthesisPlan) (err error) {
 	}
 	limit := p.Window - s.rounds.MaxNewTokens
 	var report data.Report
-	var bytes, sampledBytes, tokens, pieces, stride int64 = 0, 0, 0, 0, 1
+	var bytes, sampledBytes, tokens, pieces, seen, stride int64 = 0, 0, 0, 0, 0, 1 // all but bytes weighted by stride: so many documents each sample stands for
 	for doc, err := range data.Documents(s.in, s.options(s.stdio, &report)) {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -100,7 +100,8 @@ func (s *synthesize) expect(ctx context.Context, p *synthesisPlan) (err error) {
 				return fmt.Errorf("document %q: %w", doc.ID, err)
 			}
 			p.Sampled++
-			sampledBytes, tokens, pieces = sampledBytes+int64(len(doc.Text)), tokens+int64(len(ids)), pieces+int64((len(ids)+limit-1)/limit)
+			seen, sampledBytes = seen+stride, sampledBytes+stride*int64(len(doc.Text))
+			tokens, pieces = tokens+stride*int64(len(ids)), pieces+stride*int64((len(ids)+limit-1)/limit)
 			if p.Sampled%planSamples == 0 {
 				stride *= 2
 			}
@@ -109,7 +110,7 @@ func (s *synthesize) expect(ctx context.Context, p *synthesisPlan) (err error) {
 		bytes += int64(len(doc.Text))
 	}
 	s.stdio.problems(&report)
-	p.Texts = pieces * p.Documents / p.Sampled
+	p.Texts = int64(float64(pieces) * float64(p.Documents) / float64(seen))
 	p.RawTokens = int64(float64(tokens) * float64(bytes) / float64(sampledBytes))
 	own := float64(p.RawTokens) / float64(p.Texts)
 	p.rounds(own, s.rounds.Rounds, float64(limit))

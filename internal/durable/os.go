@@ -64,6 +64,9 @@ func (osFS) Lock(path string) (io.Closer, error) {
 			if errors.Is(err, syscall.EWOULDBLOCK) {
 				return nil, fmt.Errorf("%s: %w: %s works here", path, ErrLocked, lockHolder(f))
 			}
+			if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOLCK) {
+				err = fmt.Errorf("%w: this file system has no locks; mount it with them (Lustre: -o flock), or use another folder", err)
+			}
 			return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
 		}
 		if !stillAt(f, path) { // its directory was moved aside between open and lock

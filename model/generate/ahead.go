@@ -8,7 +8,7 @@ import "github.com/primer-lm/primer/model"
 // dropped; where the host itself computes that would cost as much as it saves, so steps are issued ahead only by graphs.
 
 // follows says whether a step that decodes one token for each of the same sequences can come next without a look at the tokens
-// that b draws: none is at its last token, none has come or gone, no logits are edited by what was drawn, and there are pages.
+// that b draws: none is at its last token, none has come or gone, the request edits no logits, and there are pages.
 func (e *Engine) follows(b *batch, running []*sequence) bool {
 	if len(running) != len(b.seqs) || len(b.wants) != len(b.seqs) || len(b.in.Tokens) != len(b.seqs) {
 		return false
@@ -16,7 +16,7 @@ func (e *Engine) follows(b *batch, running []*sequence) bool {
 	pages := 0
 	for i, s := range running {
 		next := b.wants[i].position
-		if s != b.seqs[i] || b.wants[i].given || s.edits.now() != nil || next+1 >= len(s.req.Prompt)+s.req.MaxNewTokens {
+		if s != b.seqs[i] || b.wants[i].given || s.edits.active() || next+1 >= len(s.req.Prompt)+s.req.MaxNewTokens {
 			return false
 		}
 		if next/e.pool.size >= len(s.pages) {

@@ -104,9 +104,14 @@ func (d *editor) wrote(t int32) {
 	}
 }
 
+// active says whether logits are edited, be it only by tokens that are drawn yet.
+func (d *editor) active() bool {
+	return d != nil && (d.generated < d.r.MinNewTokens || d.r.penalises() || len(d.r.LogitBias) > 0)
+}
+
 // now are the edits of the next token; they stand until wrote.
 func (d *editor) now() []model.Edit {
-	if d == nil || (d.generated >= d.r.MinNewTokens && !d.r.penalises() && len(d.r.LogitBias) == 0) {
+	if !d.active() {
 		return nil
 	}
 	return d.list

@@ -68,7 +68,9 @@ func someKinds() []kind {
 			r.MaxNewTokens = rng.IntN(2) * r.MaxNewTokens
 		case 3:
 			r.StopStrings = []string{string(letter(int32(rng.IntN(26)))), "ab"}
-		case 4, 5:
+		case 4: // nothing is edited before the first token, which the step behind a prompt of one row draws
+			r.Prompt, r.PresencePenalty, r.FrequencyPenalty = r.Prompt[:1], -8, 0.5
+		case 5:
 			r.RepetitionPenalty, r.PresencePenalty, r.FrequencyPenalty = 1.3, 0.4, 0.2
 			r.LogitBias = map[int32]float32{int32(rng.IntN(testVocab)): 2, 7: float32(math.Inf(-1))}
 		case 6:

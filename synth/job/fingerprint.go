@@ -17,11 +17,17 @@ const (
 	piece      = 4 << 10  // bytes of a piece
 )
 
+// endsName says which tokens begin and end a text; not every folder has it.
+const endsName = "tokenizer_config.json"
+
 // Fingerprint names a model folder by what is in it: configuration and tokenizer whole, weights by size and by pieces spread
 // over each file, so that 14 GB take a moment and two checkpoints of one run still differ.
 func Fingerprint(dir string) (string, error) {
 	h := sha256.New()
 	names := []string{"config.json", "tokenizer.json"}
+	if _, err := os.Stat(filepath.Join(dir, endsName)); err == nil {
+		names = append(names, endsName)
+	}
 	weights, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
 	if err != nil {
 		return "", err

@@ -109,8 +109,12 @@ func (s *shard) path(ending string) string {
 // openShard looks at what there is of a shard. Busy shards give durable.ErrLocked.
 func (j *job) openShard(number, first int64) (_ *shard, err error) {
 	s := &shard{job: j, number: number, first: first, docs: sha256.New()}
-	if s.done, err = j.finished(number); s.done != nil || err != nil {
-		return s, err
+	// What is not whole is judged under the lock only: another worker may just be mending it.
+	switch s.done, err = readRecord(j.fsys, j.opt.Dir, number, true); {
+	case err == nil:
+		return s, nil
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, durable.ErrDamaged):
+		return nil, err
 	}
 	if s.lock, err = j.fsys.Lock(s.path("lock")); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/synth"
@@ -112,7 +113,7 @@ func (s *Stats) sample(x Sample) {
 func opening(instruction string) string {
 	words := strings.FieldsFunc(strings.ToLower(instruction), func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' })
 	switch {
-	case len(words) == 0 || len(words[0]) > maxOpening:
+	case len(words) == 0 || utf8.RuneCountInString(words[0]) > maxOpening:
 		return "other"
 	case words[0] == "how" && len(words) > 1 && (words[1] == "many" || words[1] == "much"):
 		return "how " + words[1]
