@@ -139,9 +139,9 @@ func synthError(err error) error {
 	return err
 }
 
-// A document is cut into about maxPieces texts, and refused before that where it is longer: cutting costs the square of its length.
+// A document is cut into about maxPieces texts, and refused before that where it is longer: cutting takes a core all the while.
 const (
-	maxPieces     = 16
+	maxPieces     = 64
 	bytesPerToken = 8 // of text, more than tokenizers have on average
 )
 

@@ -124,6 +124,37 @@ func TestATextWithoutPairStandsAlone(t *testing.T) {
 	}
 }
 
+// counting counts the bytes that are encoded.
+type counting struct {
+	byteTokenizer
+	bytes int
+}
+
+func (c *counting) Encode(text string) ([]int32, error) {
+	c.bytes += len(text)
+	return c.byteTokenizer.Encode(text)
+}
+
+// A book is cut in time that grows as its length does: no byte is encoded more than some dozens of times.
+func TestABookIsCutInLinearTime(t *testing.T) {
+	tok := &counting{}
+	c, err := NewCodec(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{100, 10_000} {
+		text := strings.Repeat("One short sentence here. Another one follows!\n", n)
+		tok.bytes = 0
+		pieces, err := c.Split(text, 200)
+		if err != nil || strings.Join(pieces, "") != text {
+			t.Fatalf("%d pieces, %v", len(pieces), err)
+		}
+		if tok.bytes > 60*len(text) {
+			t.Errorf("%d bytes were encoded of %d", tok.bytes, len(text))
+		}
+	}
+}
+
 func TestLongTextsAreSplitWithoutLoss(t *testing.T) {
 	c := codec(t)
 	text := strings.Repeat("One short sentence here. Another one follows!\n\nA new paragraph, 中文 too. ", 9)

@@ -29,6 +29,10 @@ func (c *Codec) Split(text string, limit int) ([]string, error) {
 	}
 }
 
+// firstProbe is the bytes for each token of the limit that are tried first: most texts are shorter, and of a book not all the rest
+// is encoded for every piece.
+const firstProbe = 16
+
 // fitting returns the length of a prefix, ending between runes, that fits the limit and is as long as a binary search
 // finds.
 func (c *Codec) fitting(text string, limit int) (int, error) {
@@ -36,10 +40,25 @@ func (c *Codec) fitting(text string, limit int) (int, error) {
 		ids, err := c.Context(text[:n])
 		return len(ids) <= limit, err
 	}
-	if ok, err := fits(len(text)); ok || err != nil {
-		return len(text), err
+	low, high := 0, 0 // text[:low] fits, text[:high] does not
+	for n := max(1, firstProbe*limit); high == 0; n *= 4 {
+		end := len(text)
+		if n < end {
+			for end = n; end > 0 && !utf8.RuneStart(text[end]); {
+				end--
+			}
+		}
+		switch ok, err := fits(end); {
+		case err != nil:
+			return 0, err
+		case !ok:
+			high = end
+		case end == len(text):
+			return end, nil
+		default:
+			low = end
+		}
 	}
-	low, high := 0, len(text) // text[:low] fits, text[:high] does not
 	for {
 		mid := (low + high) / 2
 		for mid > low && !utf8.RuneStart(text[mid]) {
