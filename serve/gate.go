@@ -8,22 +8,32 @@ import (
 // gate decides at once whether a request may wait: the engine itself queues all that it is handed, in order. Sequences and tokens
 // are counted from admission to the answer.
 type gate struct {
-	seats     int // sequences that are computed at a time
-	sequences int // at most, computed and waiting
-	tokens    int64
-	perKey    int // sequences of one key
+	seats  int  // sequences that are computed at a time
+	most   load // computed and waiting
+	perKey load // of one key
 
-	mu      sync.Mutex
-	used    int
-	usedTok int64
-	byKey   map[int]int
+	mu    sync.Mutex
+	used  load
+	byKey map[int]load
 }
 
+// load is what is admitted.
+type load struct {
+	sequences int
+	tokens    int64
+}
+
+func (l load) plus(sequences int, tokens int64) load {
+	return load{l.sequences + sequences, l.tokens + tokens}
+}
+
+func (l load) within(most load) bool { return l.sequences <= most.sequences && l.tokens <= most.tokens }
+
 func newGate(seats int, o Options) *gate {
-	g := &gate{seats: seats, sequences: seats + o.Queue, tokens: o.QueueTokens, byKey: map[int]int{}}
-	g.perKey = g.sequences
+	g := &gate{seats: seats, most: load{seats + o.Queue, o.QueueTokens}, byKey: map[int]load{}}
+	g.perKey = g.most
 	if len(o.Keys) > 1 {
-		g.perKey = max(1, g.sequences/shareOfOneKey)
+		g.perKey = load{max(1, g.most.sequences/shareOfOneKey), max(1, g.most.tokens/shareOfOneKey)}
 	}
 	return g
 }
@@ -34,23 +44,21 @@ func (g *gate) enter(key, sequences int, tokens int64) (leave func(), err error)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case sequences > g.perKey:
-		return nil, badField("", "the request asks for %d sequences, this server takes %d of one client", sequences, g.perKey)
-	case tokens > g.tokens:
-		return nil, badField("", "the request asks for %d tokens over all its sequences, this server takes %d", tokens, g.tokens)
-	case g.used+sequences > g.sequences, g.usedTok+tokens > g.tokens, g.byKey[key]+sequences > g.perKey:
+	case sequences > g.perKey.sequences:
+		return nil, badField("", "the request asks for %d sequences, this server takes %d of one client", sequences, g.perKey.sequences)
+	case tokens > g.perKey.tokens:
+		return nil, badField("", "the request asks for %d tokens over all its sequences, this server takes %d of one client", tokens, g.perKey.tokens)
+	case !g.used.plus(sequences, tokens).within(g.most), !g.byKey[key].plus(sequences, tokens).within(g.perKey):
 		return nil, &Error{Status: http.StatusTooManyRequests, Type: typeRate, Code: "queue_full",
-			Message: "the queue is full, try again later", RetryAfter: min(60, 1+g.used/g.seats)}
+			Message: "the queue is full, try again later", RetryAfter: min(60, 1+g.used.sequences/g.seats)}
 	}
-	g.used += sequences
-	g.usedTok += tokens
-	g.byKey[key] += sequences
+	g.used = g.used.plus(sequences, tokens)
+	g.byKey[key] = g.byKey[key].plus(sequences, tokens)
 	return func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.used -= sequences
-		g.usedTok -= tokens
-		if g.byKey[key] -= sequences; g.byKey[key] == 0 {
+		g.used = g.used.plus(-sequences, -tokens)
+		if g.byKey[key] = g.byKey[key].plus(-sequences, -tokens); g.byKey[key] == (load{}) {
 			delete(g.byKey, key)
 		}
 	}, nil
@@ -60,5 +68,5 @@ func (g *gate) enter(key, sequences int, tokens int64) (leave func(), err error)
 func (g *gate) load() (sequences int, tokens int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.used, g.usedTok
+	return g.used.sequences, g.used.tokens
 }

@@ -86,6 +86,9 @@ func Open(ctx context.Context, dir string, l Load) (p Parts, err error) {
 	}
 	opened = append(opened, func() error { m.Close(); return nil })
 	cache := or(l.CacheTokens, max(min(seats*(window+pageSize), defaultCache), window+pageSize))
+	if cache < window {
+		return p, fmt.Errorf("%w: a cache of %d positions holds no request of the window, %d: raise it, or lower the window", ErrOptions, cache, window)
+	}
 	engine, err := generate.New(m, generate.Options{CacheTokens: cache, TokenBytes: VisibleBytes(tok)})
 	if err != nil {
 		return p, err

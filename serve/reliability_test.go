@@ -181,6 +181,14 @@ func TestOneKeyLeavesRoom(t *testing.T) {
 	for _, leave := range leaves {
 		leave()
 	}
+	leave, err := g.enter(0, 1, 400) // of 500
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.enter(0, 1, 101); !errors.As(err, &told) || told.Status != 429 {
+		t.Errorf("more than half of the tokens for one key: %v", err)
+	}
+	leave()
 	if used, tokens := g.load(); used != 0 || tokens != 0 || len(g.byKey) != 0 {
 		t.Errorf("%d, %d, %v left", used, tokens, g.byKey)
 	}
