@@ -16,7 +16,7 @@ type tool struct {
 	name     string
 	packages []string                    // Debian packages that bring it
 	check    func(context.Context) error // nil when it works
-	optional bool                        // the tests that want it say so and skip: only root, who can install it, has to have it
+	optional bool                        // the tests that want it say so and skip
 }
 
 // buildTools are what using Primer takes: a C compiler with the C library's headers, and cargo. Go
@@ -62,11 +62,28 @@ var errTooOld = errors.New("too old")
 const minCargo = 78 // 1.78
 
 // ensureTools checks every tool. Missing ones that Debian packages bring are installed when the
-// user is root; otherwise the error has the one command to type.
+// user is root; otherwise the error has the one command to type. Optional ones are tried by root
+// only, and whatever comes of it, the rest goes on: Ubuntu's chromium, say, is a snap.
 func (e env) ensureTools(ctx context.Context, tools []tool) error {
-	if os.Geteuid() != 0 {
-		tools = slices.DeleteFunc(slices.Clone(tools), func(t tool) bool { return t.optional })
+	optional := func(t tool) bool { return t.optional }
+	if err := e.ensure(ctx, slices.DeleteFunc(slices.Clone(tools), optional)); err != nil {
+		return err
 	}
+	for _, t := range tools {
+		if !t.optional || os.Geteuid() != 0 {
+			continue
+		}
+		if err := e.ensure(ctx, []tool{t}); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintf(e.log, "setup: going on without %s, the tests that want it skip: %v\n", t.name, err)
+		}
+	}
+	return nil
+}
+
+func (e env) ensure(ctx context.Context, tools []tool) error {
 	packages, problems := missing(ctx, tools)
 	if len(problems) == 0 {
 		return nil
