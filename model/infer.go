@@ -32,7 +32,7 @@ func Open(b kernels.Backend, c *Config, src Source, o InferOptions) (*Model, err
 		return nil, err
 	}
 	if o.Math == kernels.NoType {
-		o.Math = storedMath(c, src)
+		o.Math = StoredMath(c, src)
 	}
 	return openWeights(b, c, o, func(m *Model) error { return m.loadWeights(src) })
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/primer-lm/primer/kernels"
 )
 
-// storedMath: BF16 products for weights that are all stored in BF16, F32 for all else (so f32 is computed in f32, and f16,
-// whose range BF16 has but whose precision it has not, loses nothing).
-func storedMath(c *Config, src Source) kernels.DType {
+// StoredMath is what Open computes in where Math says nothing: BF16 products for weights that are all stored in BF16, F32 for all
+// else (so f32 is computed in f32, and f16, whose range BF16 has but whose precision it has not, loses nothing).
+func StoredMath(c *Config, src Source) kernels.DType {
 	for _, p := range c.Params() {
 		for _, v := range p.Views {
 			if s, ok := src.Stored(v.Name); ok && len(p.Shape) > 1 && s.DType != kernels.BF16 {

@@ -79,7 +79,7 @@ func (s *Server) respond(c *call, g *group) error {
 	var u usage
 	err = s.run(c.ctx, requests, false, func(e event) error {
 		j := g.jobs[e.job]
-		j.whole = j.finish(e.job, &e.result, nil, true)
+		j.whole = j.finish(e.job, &e.result, 0, true)
 		u.add(j, &e.result)
 		return nil
 	}, func() error { return nil })
@@ -124,7 +124,7 @@ func (s *Server) respondStream(c *call, g *group, requests []generate.Request) e
 		}
 		delete(dirty, e.job)
 		u.add(j, &e.result)
-		return send(j.finish(e.job, &e.result, &told[e.job], j.ask.late()))
+		return send(j.finish(e.job, &e.result, told[e.job], j.ask.late()))
 	}, func() error {
 		for i, j := range g.jobs {
 			if !dirty[i] {
@@ -149,8 +149,8 @@ func (s *Server) respondStream(c *call, g *group, requests []generate.Request) e
 // late choices come whole at their end: the log-probabilities of the prompt, which stand before all others, are known only then.
 func (a ask) late() bool { return a.echo && a.logprobs }
 
-// finish makes the last part of a choice, of the tokens that were not told. With whole, the prompt's echo stands before.
-func (j *job) finish(choice int, r *generate.Result, told *int, whole bool) part {
+// finish makes the last part of a choice, of the tokens behind those that were told. With whole, the prompt's echo stands before.
+func (j *job) finish(choice int, r *generate.Result, told int, whole bool) part {
 	p := part{choice: choice, finish: string(r.Finish)}
 	if whole && j.ask.echo {
 		p.text = j.prompt.echo
@@ -159,11 +159,7 @@ func (j *job) finish(choice int, r *generate.Result, told *int, whole bool) part
 			p.places = j.echoed(r)
 		}
 	}
-	from := 0
-	if told != nil {
-		from = *told
-	}
-	for i := from; i < len(r.Tokens); i++ {
+	for i := told; i < len(r.Tokens); i++ {
 		t := generate.Token{ID: r.Tokens[i], LogProb: r.LogProbs[i]}
 		if i < len(r.Top) {
 			t.Top = r.Top[i]

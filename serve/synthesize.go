@@ -168,7 +168,7 @@ func (s *Server) cut(ctx context.Context, codec *synth.Codec, r *synthRequest, o
 		for k, t := range texts {
 			piece := doc
 			if piece.Text = t; len(texts) > 1 {
-				piece.ID = fmt.Sprintf("%s#%d", doc.ID, k+1)
+				piece.ID = synth.PieceID(doc.ID, k+1)
 			}
 			if n := len(chains); n > 0 && len(chains[n-1]) < o.Rounds {
 				chains[n-1] = append(chains[n-1], piece)

@@ -20,12 +20,7 @@ type words struct {
 }
 
 func newWords(t *tokenizer.Tokenizer) *words {
-	w := &words{Tokenizer: t, special: map[int32]bool{}}
-	for _, text := range t.SpecialTexts() {
-		if id, ok := t.ID(text); ok {
-			w.special[id] = true
-		}
-	}
+	w := &words{Tokenizer: t, special: specialsOf(t)}
 	for id := range t.VocabSize() {
 		w.longest = max(w.longest, len(t.TokenBytes(int32(id))), len(w.raw(int32(id))))
 	}
@@ -38,11 +33,21 @@ func newWords(t *tokenizer.Tokenizer) *words {
 	return w
 }
 
+func specialsOf(t *tokenizer.Tokenizer) map[int32]bool {
+	special := map[int32]bool{}
+	for _, text := range t.SpecialTexts() {
+		if id, ok := t.ID(text); ok {
+			special[id] = true
+		}
+	}
+	return special
+}
+
 func (w *words) raw(id int32) string { t, _ := w.Token(id); return t }
 
 // VisibleBytes is what a token adds to the text that clients see: nothing, if it is special. Stop strings are looked for in it.
 func VisibleBytes(t *tokenizer.Tokenizer) func(id int32) []byte {
-	w := newWords(t)
+	w := &words{Tokenizer: t, special: specialsOf(t)}
 	return w.visible
 }
 

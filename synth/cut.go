@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/primer-lm/primer/data"
@@ -68,6 +69,16 @@ func waiting(ctx context.Context, texts <-chan outcomeText) func() (data.Documen
 	}
 }
 
+// PieceID names piece k, from 1, of a document that was cut.
+func PieceID(document string, k int) string { return fmt.Sprintf("%s#%d", document, k) }
+
+// FirstPiece says whether a text with this name is a whole document or the first piece of one.
+func FirstPiece(id string) bool {
+	at := strings.LastIndexByte(id, '#')
+	k, err := strconv.ParseUint(id[at+1:], 10, 32)
+	return at < 0 || err != nil || k <= 1
+}
+
 // Pieces gives a document as texts that fit the window: itself, or its pieces, of which piece k of document d is d#k. Pieces
 // of white space alone are left out.
 func (s *Synthesizer) Pieces(doc data.Document) ([]data.Document, error) {
@@ -84,7 +95,7 @@ func (s *Synthesizer) Pieces(doc data.Document) ([]data.Document, error) {
 			continue
 		}
 		piece := doc
-		piece.ID, piece.Text = fmt.Sprintf("%s#%d", doc.ID, k+1), text
+		piece.ID, piece.Text = PieceID(doc.ID, k+1), text
 		out = append(out, piece)
 	}
 	return out, nil

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/hf"
 )
 
@@ -39,7 +39,7 @@ func PlanMemory(dir string, opts ...Option) (_ Memory, err error) {
 		return Memory{}, err
 	}
 	m := Memory{CacheTokens: set.cache(), Window: set.rounds.Window}
-	math := kernels.BF16 // as model.Open chooses it
+	math := model.StoredMath(c, folder)
 	for _, p := range c.Params() {
 		n := int64(1)
 		for _, d := range p.Shape {
@@ -47,12 +47,8 @@ func PlanMemory(dir string, opts ...Option) (_ Memory, err error) {
 		}
 		m.Parameters += n
 		for _, v := range p.Views {
-			s, ok := folder.Stored(v.Name)
-			if !ok {
+			if _, ok := folder.Stored(v.Name); !ok {
 				return m, fmt.Errorf("%s: %w: %s is missing", dir, hf.ErrTensor, v.Name)
-			}
-			if len(p.Shape) > 1 && s.DType != kernels.BF16 {
-				math = kernels.F32
 			}
 		}
 	}

@@ -173,16 +173,21 @@ func (s *Synthesizer) probabilities(ctx context.Context, scorer Scorer, chains [
 	return nil
 }
 
-// answerRequest asks for the probability of what a pair answers, thought included, after its text and instruction.
-func (c *Codec) answerRequest(text string, p data.Pair) (generate.ScoreRequest, error) {
+// question is what a model reads before it answers a pair, its text first, and the rest of the pair behind it.
+func (c *Codec) question(text string, p data.Pair) (head, rest string) {
 	pair := c.Format.Pair(p)
 	cut := strings.Index(pair, TagAnswer) + len(TagAnswer)
-	head := c.bos + c.Format.Context(text) + pair[:cut]
+	return c.bos + c.Format.Context(text) + pair[:cut], pair[cut:]
+}
+
+// answerRequest asks for the probability of what a pair answers, thought included, after its text and instruction.
+func (c *Codec) answerRequest(text string, p data.Pair) (generate.ScoreRequest, error) {
+	head, rest := c.question(text, p)
 	prompt, err := c.tok.Encode(head)
 	if err != nil {
 		return generate.ScoreRequest{}, err
 	}
-	whole, err := c.tok.Encode(head + strings.TrimSuffix(pair[cut:], " "+TagEnd))
+	whole, err := c.tok.Encode(head + strings.TrimSuffix(rest, " "+TagEnd))
 	if err != nil {
 		return generate.ScoreRequest{}, err
 	}
@@ -200,8 +205,8 @@ func (s *Synthesizer) agree(ctx context.Context, chains []data.Chain, opt Verify
 	}
 	var open []answer
 	err := eachPair(chains, func(text data.Document, p *data.Pair) error {
-		pair := s.codec.Format.Pair(*p)
-		prompt, err := s.codec.tok.Encode(s.codec.bos + s.codec.Format.Context(text.Text) + pair[:strings.Index(pair, TagAnswer)+len(TagAnswer)])
+		head, _ := s.codec.question(text.Text, *p)
+		prompt, err := s.codec.tok.Encode(head)
 		if err != nil {
 			return err
 		}

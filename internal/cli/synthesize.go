@@ -8,7 +8,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -223,7 +222,7 @@ func (s *synthesize) tell(a *synth.Augmented, old bool) {
 	defer s.mu.Unlock()
 	s.stats.Add(*a)
 	for _, t := range a.Texts {
-		if firstPiece(t.Document.ID) {
+		if synth.FirstPiece(t.Document.ID) {
 			s.docs++
 		}
 	}
@@ -247,13 +246,6 @@ func (s *synthesize) tell(a *synth.Augmented, old bool) {
 	s.update()
 }
 
-// firstPiece says whether a text is a document or its first piece, as Synthesizer.Pieces names them.
-func firstPiece(id string) bool {
-	at := strings.LastIndexByte(id, '#')
-	n, err := strconv.ParseUint(id[at+1:], 10, 32)
-	return at < 0 || err != nil || n <= 1
-}
-
 // update shows where the run is, once there is something new: the time left follows from the pace of what is shown. The caller
 // holds mu.
 func (s *synthesize) update() {
@@ -261,7 +253,7 @@ func (s *synthesize) update() {
 		return
 	}
 	r, fields := &s.stats, []progress.Field(nil)
-	if seconds := time.Since(s.began).Seconds(); !s.began.IsZero() && seconds > 0.01 {
+	if seconds := time.Since(s.began).Seconds(); seconds > 0.01 {
 		fields = []progress.Field{progress.F("tokens/s in", progress.Count(float64(s.fresh.TokensIn)/seconds)),
 			progress.F("out", progress.Count(float64(s.fresh.TokensOut)/seconds)), progress.F("cached", progress.Percent(s.fresh.CachedShare()))}
 	}
