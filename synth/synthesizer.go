@@ -177,14 +177,17 @@ func (s *Synthesizer) stream(ctx context.Context, source func(context.Context, s
 		}
 		work.Go(func() {
 			defer close(futures)
+			turn := make(chan struct{}) // closed once all earlier chains have had their seats: seats go in the order of results
+			close(turn)
 			err := source(ctx, func(w Work, next func() (data.Document, error)) bool {
+				before, seated := turn, make(chan struct{})
+				turn = seated
 				return begin(func() outcome {
-					select {
-					case seats <- struct{}{}:
-						defer func() { <-seats }()
-					case <-ctx.Done():
+					if !takeSeat(ctx, before, seats) {
 						return outcome{err: ctx.Err()}
 					}
+					close(seated)
+					defer func() { <-seats }()
 					out, err := s.runChain(ctx, w.ID, w.Number, next)
 					out.Tag = w.Tag
 					return outcome{out, err}
@@ -205,5 +208,20 @@ func (s *Synthesizer) stream(ctx context.Context, source func(context.Context, s
 		if stopped { // or a stream that was cut short would look whole
 			yield(Augmented{}, ctx.Err())
 		}
+	}
+}
+
+// takeSeat waits for the turn and then for a seat; false: ctx has ended first.
+func takeSeat(ctx context.Context, turn <-chan struct{}, seats chan<- struct{}) bool {
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case seats <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
