@@ -102,6 +102,11 @@ test-python: setup peers # folders that Primer writes, loaded by transformers; c
 bench-peers: setup $(VENV)/bench-pins ## end-to-end speed beside PyTorch and llama.cpp, in one run
 	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/speed
 
+bench-serve: setup $(VENV)/llama/bin/llama-server ## the server beside llama.cpp's: a corpus in two rounds, and 200 clients for a minute
+	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python PRIMER_LLAMA_SERVER=$(CURDIR)/$< $(GO) test -run '^$$' -bench Servers -benchtime 1x -timeout 3h -v ./bench/load
+$(VENV)/llama/bin/llama-server: tools/peers/bench.txt $(VENV)/bench-pins
+	sh tools/peers/build_llama_server.sh $(VENV)/bin/python $(VENV)/llama
+
 # The peers' virtual environment, made anew when its pins change.
 peers: $(VENV)/pins
 $(VENV)/pins: tools/peers/requirements.txt

@@ -21,6 +21,8 @@ type Load struct {
 	Window      int    // tokens of prompt and continuation together; 0: the model's own
 	StepTokens  int    // rows of a step: prompts are read in chunks of what decoding leaves of it; 0: 512
 	CacheTokens int64  // positions of the KV cache; 0: every seat's window, at most 64 Ki and at least one window
+	// NoPrefixCache computes every prompt from its beginning, so that no answer's time tells what others have asked.
+	NoPrefixCache bool
 }
 
 const (
@@ -89,7 +91,7 @@ func Open(ctx context.Context, dir string, l Load) (p Parts, err error) {
 	if cache < window {
 		return p, fmt.Errorf("%w: a cache of %d positions holds no request of the window, %d: raise it, or lower the window", ErrOptions, cache, window)
 	}
-	engine, err := generate.New(m, generate.Options{CacheTokens: cache, TokenBytes: VisibleBytes(tok)})
+	engine, err := generate.New(m, generate.Options{CacheTokens: cache, NoReuse: l.NoPrefixCache, TokenBytes: VisibleBytes(tok)})
 	if err != nil {
 		return p, err
 	}

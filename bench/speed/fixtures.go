@@ -19,7 +19,7 @@ func trainJob(dir string, s *Shape, threads int) (Job, error) {
 	const steps = 8
 	job := Job{Kind: "train", Folder: filepath.Join(dir, s.Name+"-f32"), Tokens: filepath.Join(dir, s.Name+"-rows"), T: s.T, Rows: s.Rows,
 		Threads: threads, Rate: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, Clip: 1}
-	if err := writeModel(job.Folder, &s.Config, "F32"); err != nil {
+	if err := WriteModel(job.Folder, &s.Config, "F32", nil); err != nil {
 		return job, err
 	}
 	return job, writeRandomTokens(job.Tokens, steps*s.Rows*(s.T+1), s.Config.VocabSize)
@@ -29,14 +29,14 @@ func trainJob(dir string, s *Shape, threads int) (Job, error) {
 func generateJob(dir string, s *Shape, threads int) (Job, error) {
 	job := Job{Kind: "generate", Folder: filepath.Join(dir, s.Name+"-bf16"), Tokens: filepath.Join(dir, s.Name+"-prompts"), T: s.T,
 		Prompt: s.Prompt, New: s.New, Seqs: s.Seqs, Threads: threads}
-	if err := writeModel(job.Folder, &s.Config, "BF16"); err != nil {
+	if err := WriteModel(job.Folder, &s.Config, "BF16", nil); err != nil {
 		return job, err
 	}
 	return job, writeRandomTokens(job.Tokens, s.Seqs*s.T, s.Config.VocabSize)
 }
 
-// writeModel writes a freshly initialised model as a Hugging Face folder.
-func writeModel(folder string, c *model.Config, dtype string) error {
+// WriteModel writes a freshly initialised model as a Hugging Face folder, its weights as "F32" or "BF16"; tokenizer is its tokenizer.json, or nil.
+func WriteModel(folder string, c *model.Config, dtype string, tokenizer []byte) error {
 	backend, err := cpu.Open(cpu.Options{})
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func writeModel(folder string, c *model.Config, dtype string) error {
 	}
 	stored := map[string]kernels.DType{"F32": kernels.F32, "BF16": kernels.BF16}[dtype]
 	return durable.CommitDir(durable.OS, folder, func(tmp *durable.Dir) error {
-		return hf.WriteFolder(tmp, hf.Output{Config: c, DType: dtype, Tensor: func(v model.View, w io.Writer) error {
+		return hf.WriteFolder(tmp, hf.Output{Config: c, DType: dtype, Tokenizer: tokenizer, Tensor: func(v model.View, w io.Writer) error {
 			return t.WriteView(w, t.State().Master, v.Name, stored)
 		}})
 	})

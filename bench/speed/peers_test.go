@@ -49,7 +49,11 @@ func peer(b *testing.B, what, kind, name, script string, ours, theirs []string) 
 	}
 	machine.Peaks = peaks(b)
 	report := Report{What: what, Began: time.Now(), Machine: machine}
-	for _, s := range Shapes() {
+	shapes := Shapes()
+	if kind == "generate" {
+		shapes = GenerationShapes()
+	}
+	for _, s := range shapes {
 		b.Run(s.Name, func(b *testing.B) {
 			job := jobOf(b, kind, b.TempDir(), &s, threads())
 			race := &Race{Shape: &s, Rounds: rounds(b), Pause: 300 * time.Millisecond, Log: b.Logf}
@@ -100,7 +104,11 @@ func raceOf(b *testing.B, race *Race, kind string) Result {
 		result.FLOPs = prefillFLOPs(s)
 	}
 	for _, work := range works {
-		sides, err := race.Run(work, 3, perTurn[work])
+		warm, count := 3, perTurn[work]
+		if s.heavy() {
+			warm, count = 1, 1
+		}
+		sides, err := race.Run(work, warm, count)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -67,8 +67,8 @@ func beforeAfter(a, b float64) string { return fmt.Sprintf("%.0f / %.0f", a/1e9,
 
 func (r *Result) markdown(b *strings.Builder, peaks kernels.Peaks) {
 	s, c := &r.Shape, &r.Shape.Config
-	fmt.Fprintf(b, "\n## %s: hidden %d, intermediate %d, %d layers, %d heads, vocabulary %d tied, T %d\n", s.Name, c.HiddenSize, c.IntermediateSize,
-		c.NumHiddenLayers, c.NumHeads, c.VocabSize, s.T)
+	fmt.Fprintf(b, "\n## %s: hidden %d, intermediate %d, %d layers, %d heads, vocabulary %d%s, T %d\n", s.Name, c.HiddenSize, c.IntermediateSize,
+		c.NumHiddenLayers, c.NumHeads, c.VocabSize, map[bool]string{true: " tied"}[c.TieWordEmbeddings], s.T)
 	for _, work := range []string{WorkTrain, WorkPrefill, WorkDecode, WorkBatched} {
 		all := r.of(work)
 		if len(all) == 0 {

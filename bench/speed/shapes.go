@@ -24,6 +24,30 @@ func Shapes() []Shape {
 	}
 }
 
+// GenerationShapes are the design's two models and the paper's smallest (Table 14), with prompts of 256 and 1,024 tokens.
+func GenerationShapes() (out []Shape) {
+	large := llama(32000, 1536, 4320, 16, 24, 2048)
+	large.TieWordEmbeddings = false
+	for _, prompt := range []struct {
+		name string
+		t    int64
+	}{{"", 256}, {"-1K", 1024}} {
+		for _, m := range []struct {
+			name   string
+			config model.Config
+			after  int
+		}{{"15M", llama(32000, 288, 768, 6, 6, 1024), 128}, {"42M", llama(32000, 512, 1376, 8, 8, 1024), 128}, {"500M", large, 32}} {
+			s := Shape{Name: m.name + prompt.name, Config: m.config, T: int(prompt.t), New: m.after, Seqs: 16}
+			s.Prompt = s.T - s.New
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// heavy models do one unit of work a turn: their times are long enough to be told apart.
+func (s *Shape) heavy() bool { return s.Config.HiddenSize > 1024 }
+
 // tiny is for tests of the harness: it takes milliseconds.
 func tiny() Shape {
 	return Shape{Name: "tiny", Config: llama(96, 32, 64, 2, 2, 16), T: 16, Rows: 2, Prompt: 8, New: 4, Seqs: 2}

@@ -50,6 +50,7 @@ func Serve(stdio IO) *cobra.Command {
 	f.IntVar(&l.Window, "window", 0, "tokens of prompt and continuation together (default the model's)")
 	f.IntVar(&l.StepTokens, "step-tokens", 512, "rows of a step: prompts are read in chunks of that size")
 	f.Int64Var(&l.CacheTokens, "cache-tokens", 0, "positions of the KV cache (default every seat's window, at most 65536 but one window)")
+	f.BoolVar(&l.NoPrefixCache, "no-prefix-cache", false, "compute every prompt from its beginning: slower, but no answer's time tells what others have asked")
 	f.IntVar(&o.Queue, "queue", o.Queue, "sequences that may wait beside those that are computed; more get 429")
 	f.Int64Var(&o.QueueTokens, "queue-tokens", o.QueueTokens, "tokens of all requests admitted, prompts and asked for; more get 429 (default four windows for every seat, at least 1048576)")
 	f.Int64Var(&o.MaxBody, "max-body", o.MaxBody, "`bytes` of a request; more get 413")

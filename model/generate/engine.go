@@ -14,6 +14,9 @@ import (
 // Options sizes an engine.
 type Options struct {
 	CacheTokens int64 // positions of the KV cache over all sequences; 0: 16 × the model's window
+	// NoReuse computes every prompt from its beginning: no time tells what others have asked, and pages are kept for nobody. A request
+	// that was preempted is computed anew as well.
+	NoReuse bool
 	// TokenBytes gives what a token adds to the text; needed for stop strings.
 	TokenBytes func(id int32) []byte
 }

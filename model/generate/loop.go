@@ -124,7 +124,7 @@ func (e *Engine) look(b *batch) error {
 
 // rememberFull makes the pages that have become full known.
 func (e *Engine) rememberFull(s *sequence) {
-	for ; (s.known+1)*e.pool.size <= s.done; s.known++ {
+	for ; !e.opt.NoReuse && (s.known+1)*e.pool.size <= s.done; s.known++ {
 		before := int32(-1)
 		if s.known > 0 {
 			before = s.pages[s.known-1]

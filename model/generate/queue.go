@@ -46,8 +46,11 @@ func (e *Engine) admit(l *line) {
 // it start while one of them computes what it could take over: several continuations of one prompt cost it once.
 func (e *Engine) start(s *sequence, others []*sequence) bool {
 	// What is wanted of a row is its logits: no page with such a row is taken over.
-	found := e.pool.match(s.tokens[:s.want])
-	if e.coming(s, len(found), others) {
+	var found []int32
+	if !e.opt.NoReuse {
+		found = e.pool.match(s.tokens[:s.want])
+	}
+	if !e.opt.NoReuse && e.coming(s, len(found), others) {
 		return false
 	}
 	e.pool.retain(found)

@@ -155,7 +155,7 @@ func (a *arena) schedule(t testing.TB, next func(n int) int) Stats {
 		least = max(least, plays[i].seq.req.positions())
 	}
 	size := int(m.Options().PageSize)
-	e, err := newEngine(m, Options{CacheTokens: int64((least+size-1)/size*size + size*next(5)), TokenBytes: letter})
+	e, err := newEngine(m, Options{CacheTokens: int64((least+size-1)/size*size + size*next(5)), NoReuse: next(8) == 0, TokenBytes: letter})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +186,9 @@ func (a *arena) schedule(t testing.TB, next func(n int) int) Stats {
 		if p.cancel(); !p.ended {
 			t.Errorf("a request got no answer")
 		}
+	}
+	if e.opt.NoReuse && e.Stats().Cached != 0 {
+		t.Errorf("%d prompt tokens were found in a cache that keeps nothing", e.Stats().Cached)
 	}
 	if free := e.pool.available(); free != len(e.pool.pages) {
 		t.Errorf("%d of %d pages are free at the end", free, len(e.pool.pages))

@@ -1,9 +1,10 @@
-"""Writes a GGUF file from a Llama folder that Primer wrote: for timing only, it has no tokenizer.
+"""Writes a GGUF file from a Llama folder that Primer wrote: for timing only. A byte-level tokenizer.json in it comes along.
 
 usage: make_gguf.py FOLDER FILE
 """
 
 import json
+import os
 import sys
 
 import gguf
@@ -23,6 +24,7 @@ NAMES = {
     "mlp.down_proj": gguf.MODEL_TENSOR.FFN_DOWN,
     "embed_tokens": gguf.MODEL_TENSOR.TOKEN_EMBD,
     "norm": gguf.MODEL_TENSOR.OUTPUT_NORM,
+    "lm_head": gguf.MODEL_TENSOR.OUTPUT,
 }
 
 
@@ -45,6 +47,25 @@ def add(writer: gguf.GGUFWriter, name: str, w: torch.Tensor, c: dict) -> None:
         writer.add_tensor(to, raw, raw_shape=raw.shape, raw_dtype=gguf.GGMLQuantizationType.BF16)
 
 
+def add_tokenizer(writer: gguf.GGUFWriter, path: str) -> None:
+    """llama.cpp's name for byte-level BPE with GPT-2's pattern is "gpt2"."""
+    if not os.path.exists(path):
+        writer.add_tokenizer_model("no_vocab")
+        return
+    with open(path) as f:
+        t = json.load(f)
+    pieces = sorted(t["model"]["vocab"], key=t["model"]["vocab"].get)
+    special = {a["content"]: a["id"] for a in t["added_tokens"]}
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(pieces)
+    writer.add_token_types([gguf.TokenType.CONTROL if p in special else gguf.TokenType.NORMAL for p in pieces])
+    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in t["model"]["merges"]])
+    writer.add_bos_token_id(special["<s>"])
+    writer.add_eos_token_id(special["</s>"])
+    writer.add_add_bos_token(False)
+
+
 def main(folder: str, path: str) -> None:
     with open(f"{folder}/config.json") as f:
         c = json.load(f)
@@ -60,7 +81,7 @@ def main(folder: str, path: str) -> None:
     writer.add_layer_norm_rms_eps(c["rms_norm_eps"])
     writer.add_vocab_size(c["vocab_size"])
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_BF16)
-    writer.add_tokenizer_model("no_vocab")
+    add_tokenizer(writer, f"{folder}/tokenizer.json")
     for name, w in load_file(f"{folder}/model.safetensors").items():
         add(writer, name, w, c)
     writer.write_header_to_file()
