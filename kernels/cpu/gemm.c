@@ -281,7 +281,9 @@ static void bias_gradient(worker *w, const gemm_args *g) {
 void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	blocks p = plan(w, g, isa);
 	if (g->dbias) bias_gradient(w, g);
-	if (!g->b_packed && gemm_run_few(w, g, isa)) return;
+	// Words of swapped bf16 are twice as large as what they are made of: few rows wait for memory, and had better read that.
+	const int unpacked = !g->b_packed || (p.words == WORD_SWAPPED && g->m <= GEMM_FEW);
+	if (unpacked && gemm_run_few(w, g, isa)) return;
 	for (int64_t m0 = 0; m0 < g->m; m0 += p.strip) {
 		for (int64_t n0 = 0; n0 < g->n; n0 += p.nc) {
 			int64_t w0 = 0;

@@ -145,15 +145,19 @@ static inline void vec_transpose(vec v[8]) {
 	for (int i = 0; i < 8; i++) v[i] = t[i];
 }
 
-// quarter turns 8 rows of 4 words, ld apart, into 4 vectors of 8 rows. Half of the transposition is free, since each row's words
+// vec_first and vec_second take pairs of bf16 apart, as f32.
+static inline vec vec_first(vec pairs) { return _mm256_slli_epi32(pairs, 16); }
+static inline vec vec_second(vec pairs) { return _mm256_and_si256(pairs, _mm256_set1_epi32((int)0xffff0000)); }
+
+// quarter turns 8 rows of 4 words, so many bytes apart, into 4 vectors of 8 rows. Half of the transposition is free, since each row's words
 // are loaded to the lane where they go.
-static inline __attribute__((always_inline)) void quarter(vec v[4], const uint32_t *w, int64_t ld) {
+static inline __attribute__((always_inline)) void quarter(vec v[4], const char *w, int64_t row) {
 	vec t[4];
 #pragma GCC unroll 4
 	for (int j = 0; j < 4; j++) {
-		const uint32_t *p = w + j * ld;
+		const char *p = w + j * row;
 		t[j] = _mm256_castsi128_si256(_mm_loadu_si128((const void *)p));
-		t[j] = _mm256_inserti128_si256(t[j], _mm_loadu_si128((const void *)(p + 4 * ld)), 1);
+		t[j] = _mm256_inserti128_si256(t[j], _mm_loadu_si128((const void *)(p + 4 * row)), 1);
 	}
 	const vec a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
 	const vec c = _mm256_unpacklo_epi32(t[2], t[3]), d = _mm256_unpackhi_epi32(t[2], t[3]);
@@ -217,7 +221,6 @@ static inline __attribute__((always_inline)) void meet(__m256 *c, const int rows
 static inline __attribute__((always_inline)) void rows_8(const int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
                                                          const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
 	const int64_t per = bf16 ? 2 : 1, words = kw / per; // steps of k in a word of w, words in its rows
-	const vec high = _mm256_set1_epi32((int)0xffff0000);
 	__m256 c[GEMM_FEW];
 #pragma GCC unroll 8
 	for (int r = 0; r < rows; r++) c[r] = io->in ? start8(io->in, io->in_type, r * io->in_ld, have) : _mm256_setzero_ps();
@@ -228,12 +231,12 @@ static inline __attribute__((always_inline)) void rows_8(const int rows, const i
 #pragma GCC unroll 2
 		for (int q = 0; q < 8; q += 4) {
 			vec v[4];
-			quarter(v, w + j + q, w_ld);
+			quarter(v, (const char *)(w + j + q), 4 * w_ld);
 #pragma GCC unroll 4
 			for (int s = 0; s < 4; s++) {
 				const uint32_t *at = x + (j + q + s) * per;
-				meet(c, rows, at, x_ld, bf16 ? _mm256_and_si256(v[s], high) : v[s]);
-				if (bf16) meet(c, rows, at + 1, x_ld, _mm256_slli_epi32(v[s], 16));
+				meet(c, rows, at, x_ld, bf16 ? vec_second(v[s]) : v[s]);
+				if (bf16) meet(c, rows, at + 1, x_ld, vec_first(v[s]));
 			}
 		}
 	}
@@ -241,8 +244,8 @@ static inline __attribute__((always_inline)) void rows_8(const int rows, const i
 		uint32_t edge[8] = {0};
 		for (int i = 0; i < have; i++) edge[i] = w[i * w_ld + j];
 		const vec v = _mm256_loadu_si256((const __m256i *)edge);
-		meet(c, rows, x + j * per, x_ld, bf16 ? _mm256_and_si256(v, high) : v);
-		if (bf16) meet(c, rows, x + j * per + 1, x_ld, _mm256_slli_epi32(v, 16));
+		meet(c, rows, x + j * per, x_ld, bf16 ? vec_second(v) : v);
+		if (bf16) meet(c, rows, x + j * per + 1, x_ld, vec_first(v));
 	}
 #pragma GCC unroll 8
 	for (int r = 0; r < rows; r++) {

@@ -85,17 +85,21 @@ static inline __attribute__((always_inline)) void vec_transpose(vec v[16]) {
 	}
 }
 
-// quarter turns 16 rows of 4 words, ld apart, into 4 vectors of 16 rows. Half of the transposition is free, since each row's
+// vec_first and vec_second take pairs of bf16 apart, as f32.
+static inline vec vec_first(vec pairs) { return _mm512_slli_epi32(pairs, 16); }
+static inline vec vec_second(vec pairs) { return _mm512_and_si512(pairs, _mm512_set1_epi32((int)0xffff0000)); }
+
+// quarter turns 16 rows of 4 words, so many bytes apart, into 4 vectors of 16 rows. Half of the transposition is free, since each row's
 // words are loaded to the lane where they go; a line is loaded from four times, so it had better be in the first cache.
-static inline __attribute__((always_inline)) void quarter(vec v[4], const uint32_t *w, int64_t ld) {
+static inline __attribute__((always_inline)) void quarter(vec v[4], const char *w, int64_t row) {
 	vec t[4];
 #pragma GCC unroll 4
 	for (int j = 0; j < 4; j++) {
-		const uint32_t *p = w + j * ld;
+		const char *p = w + j * row;
 		t[j] = _mm512_castsi128_si512(_mm_loadu_si128((const void *)p));
-		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 4 * ld)), 1);
-		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 8 * ld)), 2);
-		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 12 * ld)), 3);
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 4 * row)), 1);
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 8 * row)), 2);
+		t[j] = _mm512_inserti32x4(t[j], _mm_loadu_si128((const void *)(p + 12 * row)), 3);
 	}
 	const vec a = _mm512_unpacklo_epi32(t[0], t[1]), b = _mm512_unpackhi_epi32(t[0], t[1]);
 	const vec c = _mm512_unpacklo_epi32(t[2], t[3]), d = _mm512_unpackhi_epi32(t[2], t[3]);
@@ -209,7 +213,7 @@ static inline void turn_whole(const float *tile, int64_t tile_ld, float *y, int6
 #pragma GCC unroll 4
 	for (int i = 0; i < 16; i += 4) {
 		vec v[4];
-		quarter(v, (const uint32_t *)tile + i, tile_ld);
+		quarter(v, (const char *)(tile + i), 4 * tile_ld);
 		for (int j = 0; j < 4; j++) _mm512_storeu_si512(y + (i + j) * ld, v[j]);
 	}
 }

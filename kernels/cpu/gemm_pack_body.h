@@ -20,12 +20,26 @@ INLINE void FN(along_block)(uint32_t *out, const int64_t width, const gemm_opera
 	const int64_t row = x->rs * dt_size(x->type);
 	const int plain = words == WORD_F32 ? x->type == DT_F32 : words == WORD_PAIR && x->type == DT_BF16;
 	if (inside && plain && row % 2048 != 0 && row % 4 == 0) {
-		const uint32_t *p = (const uint32_t *)((const char *)x->p + i * row) + w;
+		const char *p = (const char *)x->p + i * row + 4 * w;
 #pragma GCC unroll 4
 		for (int q = 0; q < VEC; q += 4) {
 			vec v[4];
-			VEC_QUARTER(v, p + q, row / 4);
+			VEC_QUARTER(v, p + 4 * q, row);
 			for (int s = 0; s < 4; s++) vec_store(out + (q + s) * width, v[s]);
+		}
+		return;
+	}
+	// Pairs of bf16 are turned as they lie and taken apart then, the second of a pair first: half the loads and shuffles.
+	if (inside && words == WORD_SWAPPED && x->type == DT_BF16) {
+		const char *p = (const char *)x->p + i * row + 2 * w;
+#pragma GCC unroll 4
+		for (int q = 0; q < VEC / 2; q += 4) {
+			vec v[4];
+			VEC_QUARTER(v, p + 4 * q, row);
+			for (int s = 0; s < 4; s++) {
+				vec_store(out + 2 * (q + s) * width, vec_second(v[s]));
+				vec_store(out + (2 * (q + s) + 1) * width, vec_first(v[s]));
+			}
 		}
 		return;
 	}

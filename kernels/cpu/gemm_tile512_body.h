@@ -153,7 +153,7 @@ static inline __attribute__((always_inline)) void NAME(TILE, close)(const int ro
 			for (int i = 0; i < LINES / 4 && G > 1; i++) __builtin_prefetch(w + (q * G + i) * w_ld + far); // 32 at once would queue
 			vec v[G][4];
 #pragma GCC unroll 2
-			for (int g = 0; g < G; g++) quarter(v[g], w + 16 * g * ld + k + q, ld);
+			for (int g = 0; g < G; g++) quarter(v[g], (const char *)(w + 16 * g * ld + k + q), 4 * ld);
 #pragma GCC unroll 4
 			for (int s = 0; s < 4; s++) {
 #pragma GCC unroll 8

@@ -2,6 +2,7 @@
 #include "micro_body.h"
 #include "philox_body.h"
 #include "softmax_body.h"
+#include "paged_direct_body.h"
 
 static void FN(write_row)(const paged_write_args *a, int64_t n, int64_t slot)
 {
@@ -89,6 +90,22 @@ static void FN(paged_rows)(FN(paged) * s, uintptr_t cache, int64_t g, int64_t j0
 			FN(pack)(src, row, n, a->dim, a->cache_type, dst + j * s->ld, s->ld);
 		j += n;
 	}
+}
+
+// paged_at finds those rows where they lie: at has ATT_TILE addresses, and what is missing stands for a row that is there.
+static void FN(paged_at)(const FN(paged) * s, uintptr_t cache, int64_t g, int64_t j0, int64_t nk, int64_t lowest, const char **at)
+{
+	const paged_attention_args *a = s->a;
+	const int32_t *table = (const int32_t *)a->table + s->seq * a->table_width;
+	int64_t row = a->dim * dt_size(a->cache_type), first = vec_max(0, lowest - j0);
+	for (int64_t j = first; j < nk; j++) {
+		int64_t page = table[(j0 + j) / a->page_size];
+		at[j] = (const char *)cache + ((page * a->kv_heads + g) * a->page_size + (j0 + j) % a->page_size) * row;
+	}
+	for (int64_t j = 0; j < first; j++)
+		at[j] = at[first];
+	for (int64_t j = nk; j < ATT_TILE; j++)
+		at[j] = at[first];
 }
 
 // paged_merge adds a split's result of one row to what the splits before gave.
@@ -190,16 +207,24 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 {
 	const paged_attention_args *a = s->a;
 	int64_t rows = s->nq * s->group, nv = s->ld / W;
+	const int direct = rows <= 2 && a->dim % W == 0;
+	const char *key[ATT_TILE], *value[ATT_TILE];
 	to = vec_min(to, s->len);
 	FN(online_start)(&s->on, rows, s->ld);
 	for (int64_t j0 = from; j0 < to; j0 += ATT_TILE) {
 		int64_t nk = vec_min(ATT_TILE, to - j0);
 		if (j0 + nk <= s->first - s->window + 1)
 			continue;
-		FN(paged_rows)(s, a->kcache, g, j0, nk, s->first - s->window + 1, s->k, 1);
-		FN(paged_rows)(s, a->vcache, g, j0, nk, s->first - s->window + 1, s->v, 0);
-		FN(micro) score = {.a = s->q, .rs = s->ld, .cs = 1, .b = s->k, .ldb = ATT_TILE, .c = s->on.s, .ldc = ATT_TILE};
-		FN(micro_rows)(&score, 0, rows, (nk + W - 1) / W, 0, a->dim, 0);
+		if (direct) {
+			FN(paged_at)(s, a->kcache, g, j0, nk, s->first - s->window + 1, key);
+			FN(paged_at)(s, a->vcache, g, j0, nk, s->first - s->window + 1, value);
+			FN(direct_scores)(s->q, s->ld, key, nk, a->dim, a->cache_type, s->on.s, rows);
+		} else {
+			FN(paged_rows)(s, a->kcache, g, j0, nk, s->first - s->window + 1, s->k, 1);
+			FN(paged_rows)(s, a->vcache, g, j0, nk, s->first - s->window + 1, s->v, 0);
+			FN(micro) score = {.a = s->q, .rs = s->ld, .cs = 1, .b = s->k, .ldb = ATT_TILE, .c = s->on.s, .ldc = ATT_TILE};
+			FN(micro_rows)(&score, 0, rows, (nk + W - 1) / W, 0, a->dim, 0);
+		}
 		FN(micro) sum = {.a = s->on.s, .rs = ATT_TILE, .cs = 1, .b = s->v, .ldb = s->ld, .c = s->on.acc, .ldc = s->ld};
 		for (int64_t q = 0; q < s->nq; q++) {
 			int64_t i = s->first + q, lo = FN(clamp)(i - s->window + 1 - j0, nk), hi = FN(clamp)(i - j0 + 1, nk);
@@ -208,7 +233,10 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 			for (int64_t r = q * s->group; r < (q + 1) * s->group; r++)
 				FN(narrow_softmax)(&s->on, r, lo, hi, a->scale * 1.44269504f);
 			FN(online_scale_rows)(&s->on, q * s->group, (q + 1) * s->group, s->ld);
-			FN(micro_rows)(&sum, q * s->group, s->group, nv, lo, hi, 1);
+			for (int64_t r = q * s->group; direct && r < (q + 1) * s->group; r++)
+				FN(direct_sum)(s->on.acc + r * s->ld, s->on.s + r * ATT_TILE, value, lo, hi, a->dim, a->cache_type);
+			if (!direct)
+				FN(micro_rows)(&sum, q * s->group, s->group, nv, lo, hi, 1);
 		}
 	}
 }
