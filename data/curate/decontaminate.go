@@ -179,13 +179,14 @@ func locate(text string, hits []Hit) {
 	for i := range hits {
 		h := &hits[i]
 		start := from + unsqueeze(text[from:], h.Offset-squeezed)
+		start += strings.IndexFunc(text[start:], kept)
+		end := start + unsqueeze(text[start:], h.Bytes)
 		from, squeezed = start, h.Offset
-		end := start + unsqueeze(text[start:], h.Bytes-1)
-		for end++; end < len(text) && text[end]&0xc0 == 0x80; end++ {
-		}
 		h.Offset, h.Bytes, h.Text = start, end-start, shorten(text[start:end])
 	}
 }
+
+func kept(r rune) bool { return !dropped(r) }
 
 // maxQuote bounds what a hit quotes, in bytes.
 const maxQuote = 400

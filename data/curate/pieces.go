@@ -22,7 +22,7 @@ func squeeze(dst []byte, text string) []byte {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(text[i:])
-		if unicode.In(r, unicode.L, unicode.M, unicode.N) {
+		if !dropped(r) {
 			dst = append(dst, text[i:i+size]...)
 		}
 		i += size
@@ -30,16 +30,26 @@ func squeeze(dst []byte, text string) []byte {
 	return dst
 }
 
-// unsqueeze gives the place in a text of byte at of its squeezed form.
-func unsqueeze(text string, at int) int {
+// dropped tells the characters that squeeze leaves out.
+func dropped(r rune) bool {
+	if r < utf8.RuneSelf {
+		return ascii[r] < lower
+	}
+	return !unicode.In(r, unicode.L, unicode.M, unicode.N)
+}
+
+// unsqueeze gives the place in a text right behind n bytes of its squeezed form.
+func unsqueeze(text string, n int) int {
+	if n <= 0 {
+		return 0
+	}
 	for i, r := range text {
-		if r < utf8.RuneSelf && ascii[r] < lower || r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.M, unicode.N) {
+		if dropped(r) {
 			continue
 		}
-		if at <= 0 {
-			return i
+		if n -= utf8.RuneLen(r); n <= 0 {
+			return i + utf8.RuneLen(r)
 		}
-		at -= utf8.RuneLen(r)
 	}
 	return len(text)
 }
