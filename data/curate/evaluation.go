@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 
 	"github.com/zeebo/xxh3"
 
@@ -16,6 +17,13 @@ type EvaluationSet struct {
 	Name  string       `toml:"name" json:"name"`
 	Paths []string     `toml:"paths" json:"-"` // files, globs, folders of examples
 	Read  data.Options `toml:"-" json:"-"`     // how they are read
+}
+
+// examples reads the set. A broken line is always an error: what is not read would pass as not overlapping.
+func (s *EvaluationSet) examples() iter.Seq2[data.Example, error] {
+	opt := s.Read
+	opt.Strict = true
+	return data.Examples(s.Paths, opt)
 }
 
 // part of an evaluation item: its context, which several items may share, or its question. Answers are not looked at.
@@ -75,7 +83,7 @@ func readItems(ctx context.Context, sets []EvaluationSet) (*items, error) {
 		}
 		fmt.Fprintf(h, "%q %s\n", set.Name, key)
 		it.names = append(it.names, set.Name)
-		for ex, err := range data.Examples(set.Paths, set.Read) {
+		for ex, err := range set.examples() {
 			if err == nil {
 				err = ctx.Err()
 			}
