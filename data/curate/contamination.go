@@ -34,6 +34,7 @@ type ContaminationReport struct {
 	Seed        uint64             `json:"seed"`
 	Raw         *Size              `json:"raw,omitempty"`
 	Augmented   *Size              `json:"augmented,omitempty"` // texts with their pairs
+	Skipped     int64              `json:"skipped,omitempty"`   // broken lines of the corpora
 	Sets        []ContaminationSet `json:"sets"`
 }
 
@@ -79,7 +80,7 @@ func Contamination(ctx context.Context, opt ContaminationOptions) (*Contaminatio
 	var raw, augmented []bool
 	if len(opt.Raw) > 0 {
 		src := Files(opt.Raw, opt.RawRead)
-		if raw, r.Raw, err = it.contaminated(ctx, &src, opt.Progress); err != nil {
+		if raw, r.Raw, err = it.contaminated(ctx, &src, r, opt.Progress); err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +90,7 @@ func Contamination(ctx context.Context, opt ContaminationOptions) (*Contaminatio
 			read.Report = report
 			return flat(data.Chains(opt.Augmented, read))
 		}}
-		if augmented, r.Augmented, err = it.contaminated(ctx, &src, opt.Progress); err != nil {
+		if augmented, r.Augmented, err = it.contaminated(ctx, &src, r, opt.Progress); err != nil {
 			return nil, err
 		}
 	}
@@ -98,14 +99,15 @@ func Contamination(ctx context.Context, opt ContaminationOptions) (*Contaminatio
 }
 
 // contaminated tells which items a corpus holds.
-func (it *items) contaminated(ctx context.Context, src *Source, progress func(int64)) ([]bool, *Size, error) {
+func (it *items) contaminated(ctx context.Context, src *Source, r *ContaminationReport, progress func(int64)) ([]bool, *Size, error) {
 	flags, size := make([]bool, len(it.list)), &Size{}
 	squeezed := make([][]byte, parallel())
 	type found struct {
 		bytes int64
 		items []int32
 	}
-	err := pipeline(ctx, &input{source: src}, func(worker int, b *batch) (found, error) {
+	in := &input{source: src}
+	err := pipeline(ctx, in, func(worker int, b *batch) (found, error) {
 		var f found
 		for i := range b.docs {
 			text := b.docs[i].Text
@@ -125,6 +127,7 @@ func (it *items) contaminated(ctx context.Context, src *Source, progress func(in
 		}
 		return nil
 	})
+	r.Skipped += in.report.Broken
 	return flags, size, err
 }
 

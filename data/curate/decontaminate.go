@@ -43,7 +43,7 @@ func (o *CleanOptions) check() error {
 		return errors.New("on_ngram and on_piece are off: nothing is left to do")
 	}
 	if len(o.Sets) == 0 {
-		return errors.New("no evaluation set is named: name one, or leave the stage out")
+		return ErrNoSet
 	}
 	for i, s := range o.Sets {
 		if s.Name == "" || len(s.Paths) == 0 {

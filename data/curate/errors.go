@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrSettings: a settings file or an option is wrong. The text names file, line or key.
 	ErrSettings = errors.New("curation settings")
+	// ErrNoSet is ErrSettings too: stage decontaminate has no evaluation set.
+	ErrNoSet = errors.New("no evaluation set is named: name one, or leave the stage out")
 	// ErrNotCuration: the folder is in use for something else.
 	ErrNotCuration = errors.New("no folder of a curation")
 	// ErrTooMany: more documents than stage near counts.
