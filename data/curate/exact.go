@@ -3,8 +3,8 @@ package curate
 import (
 	"context"
 	"iter"
-	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 )
@@ -15,23 +15,29 @@ type exact struct{ spill }
 
 // fingerprint hashes a text, every run of blanks as one and none at its ends.
 func fingerprint(text string, scratch []byte) (xxh3.Uint128, []byte) {
-	text = strings.TrimFunc(text, unicode.IsSpace)
-	if !strings.ContainsAny(text, "\t\r\v\f\u0085\u00a0") && !strings.Contains(text, "  ") && !strings.Contains(text, "\n\n") &&
-		!strings.Contains(text, " \n") && !strings.Contains(text, "\n ") {
-		scratch = append(scratch[:0], text...)
-		for i, c := range scratch {
-			if c == '\n' {
-				scratch[i] = ' '
+	scratch = scratch[:0]
+	for i := 0; i < len(text); {
+		start := i
+		for i < len(text) && text[i] < utf8.RuneSelf && ascii[text[i]] != blankClass {
+			i++
+		}
+		size, blank := 1, true
+		if i < len(text) && text[i] >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			if blank = unicode.IsSpace(r); !blank {
+				i += size
 			}
 		}
-		return xxh3.Hash128(scratch), scratch
-	}
-	scratch = scratch[:0]
-	for f := range strings.FieldsSeq(text) {
-		if len(scratch) > 0 {
-			scratch = append(scratch, ' ')
+		scratch = append(scratch, text[start:i]...)
+		if blank && i < len(text) {
+			if i += size; len(scratch) > 0 && scratch[len(scratch)-1] != ' ' {
+				scratch = append(scratch, ' ')
+			}
 		}
-		scratch = append(scratch, f...)
+	}
+	if n := len(scratch); n > 0 && scratch[n-1] == ' ' {
+		scratch = scratch[:n-1]
 	}
 	return xxh3.Hash128(scratch), scratch
 }

@@ -3,35 +3,40 @@ package curate
 import (
 	"errors"
 
-	"github.com/primer-lm/primer/data"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/primer-lm/primer/internal/durable"
 )
 
-// output is a compressed file of JSON lines that appears whole or not at all. A nil output takes nothing.
+// output is a compressed file of JSON lines that appears whole or not at all. A nil output takes nothing. It packs fast rather than
+// small: every stage writes the corpus once.
 type output struct {
 	file *durable.Writer
-	pack *data.Writer
+	pack *zstd.Encoder
 }
-
-// line is a record that is JSON already.
-type line []byte
-
-// AppendJSON implements data.Record.
-func (l line) AppendJSON(dst []byte) ([]byte, error) { return append(dst, l...), nil }
 
 func createOutput(fsys durable.FS, path string) (*output, error) {
 	f, err := durable.Create(fsys, path)
 	if err != nil {
 		return nil, err
 	}
-	pack, err := data.NewWriter(f, path)
+	pack, err := zstd.NewWriter(f, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return nil, errors.Join(err, f.Abort())
 	}
 	return &output{f, pack}, nil
 }
 
-func (o *output) write(b []byte) error { return o.pack.Write(line(b)) }
+// write adds a line, which is not above data.MaxLine.
+func (o *output) write(line []byte) error {
+	if _, err := o.pack.Write(line); err != nil {
+		return err
+	}
+	_, err := o.pack.Write(newline)
+	return err
+}
+
+var newline = []byte{'\n'}
 
 // commit makes the file appear and tells what is in it.
 func (o *output) commit() (*durable.Sum, error) {

@@ -72,15 +72,21 @@ type Quality struct {
 // single characters of scripts that are written without. Measures that make sense of words between blanks alone (mean length, share
 // of alphabetic words, stop words) are left out where most words are such characters.
 type quality struct {
-	opt   QualityOptions
-	stop  map[string]int
-	meter []meter // one for each worker
+	opt    QualityOptions
+	stop   map[uint64]int // hashes of stop words
+	filter filter
+	meter  []meter // one for each worker
 }
 
 func newQuality(opt QualityOptions) *quality {
-	q := &quality{opt: opt, stop: map[string]int{}, meter: make([]meter, parallel())}
-	for i, w := range opt.StopWords {
-		q.stop[strings.ToLower(w)] = i
+	q := &quality{opt: opt, stop: map[uint64]int{}, filter: newFilter(len(opt.StopWords)), meter: make([]meter, parallel())}
+	for i, text := range opt.StopWords {
+		scan := words{text: text}
+		var w word
+		if scan.next(&w) && w.hash != 0 {
+			q.stop[w.hash] = i
+			q.filter.add(w.hash)
+		}
 	}
 	return q
 }
@@ -124,7 +130,7 @@ func firstOf(tests []threshold) *Drop {
 // look measures a text, what is cheap first, and gives the first reason to drop it.
 func (q *quality) look(m *meter, text string) *Drop {
 	var out Quality
-	m.words(text, q.stop, &out)
+	q.words(m, text, &out)
 	o := &q.opt
 	tests := []threshold{
 		{"too few characters", float64(out.Characters), float64(o.MinCharacters), true},
@@ -158,7 +164,8 @@ func (q *quality) look(m *meter, text string) *Drop {
 
 // meter measures one text after the other and keeps its memory.
 type meter struct {
-	list            []word
+	hashes          []uint64 // of words, up to maxMeasured
+	ends            []uint32 // the characters of all words before word i
 	stops           []bool
 	scan            words
 	lineSet, parSet table
@@ -169,8 +176,9 @@ type meter struct {
 const maxMeasured = 1 << 20
 
 // words counts words and characters.
-func (m *meter) words(text string, stop map[string]int, out *Quality) {
-	m.list, m.stops = m.list[:0], append(m.stops[:0], make([]bool, len(stop))...)
+func (q *quality) words(m *meter, text string, out *Quality) {
+	m.hashes, m.ends = m.hashes[:0], append(m.ends[:0], 0)
+	m.stops = append(m.stops[:0], make([]bool, len(q.opt.StopWords))...)
 	s := &m.scan
 	s.text, s.pos = text, 0
 	var w word
@@ -184,10 +192,14 @@ func (m *meter) words(text string, stop map[string]int, out *Quality) {
 		if w.letter {
 			alphabetic++
 		}
-		if len(m.list) < maxMeasured {
-			m.list = append(m.list, w)
+		if len(m.hashes) < maxMeasured {
+			m.hashes = append(m.hashes, w.identity())
+			m.ends = append(m.ends, uint32(chars))
 		}
-		if i, ok := stop[string(s.fold)]; ok && !m.stops[i] {
+		if w.hash == 0 || !q.filter.has(w.hash) {
+			continue
+		}
+		if i, ok := q.stop[w.hash]; ok && !m.stops[i] {
 			m.stops[i] = true
 			out.StopWords++
 		}

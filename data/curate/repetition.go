@@ -64,31 +64,29 @@ var ngramReasons = func() (t [duplicateTo + 1]string) {
 	return t
 }()
 
-// repetition measures n-grams of the words in m.list, one n after the other, up to the first that is too frequent. Each takes one
-// pass and one table.
+// repetition measures n-grams of the words that were kept, one n after the other, up to the first that is too frequent. Each takes one
+// pass and one table; where no n-gram stands twice, no longer one does.
 func (m *meter) repetition(o *RepetitionOptions, out *Repetition) *Drop {
-	total := int64(0) // characters of words: blanks do not count, here and below
-	for i := range m.list {
-		total += int64(m.list[i].chars)
-	}
-	if total == 0 {
-		return nil
-	}
-	for n := topFrom; n <= duplicateTo; n++ {
+	count := len(m.hashes)
+	total := int64(m.ends[count]) // characters of words: blanks do not count, here and below
+	for n := topFrom; n <= duplicateTo && n <= count; n++ {
 		t := threshold{reason: ngramReasons[n]}
 		if n <= topTo {
 			t.limit = o.MaxTop[n-topFrom]
 		} else {
 			t.limit = o.MaxDuplicate[n-duplicateFrom]
 		}
-		if t.limit == 0 || len(m.list) < n {
+		if t.limit == 0 {
 			continue
 		}
+		characters, twice := m.ngrams(n)
+		if !twice {
+			return nil
+		}
+		t.value = min(float64(characters)/float64(total), 1)
 		if n <= topTo {
-			t.value = min(float64(m.top(n))/float64(total), 1)
 			out.Top[n-topFrom] = t.value
 		} else {
-			t.value = float64(m.duplicate(n)) / float64(total)
 			out.Duplicate[n-duplicateFrom] = t.value
 		}
 		if t.fails() {
@@ -101,22 +99,38 @@ func (m *meter) repetition(o *RepetitionOptions, out *Repetition) *Drop {
 // rolling is the base of n-gram hashes: sum of hash(word i) · base^(n-1-i), mod 2^64. Odd, so that no bit is lost.
 const rolling = 0x9e3779b97f4a7c15
 
-// grams calls f with the hash and the characters of every n-gram, and the number of its first word.
-func (m *meter) ngrams(n int, f func(first int, hash uint64, chars int64)) {
+// ngrams goes through the n-grams of the kept words. For short ones it gives the characters of all places of the one that stands most
+// often (of several the one with most), for long ones the characters of words in n-grams that stood before, each word once. twice tells
+// whether any stands twice.
+func (m *meter) ngrams(n int) (characters int64, twice bool) {
+	m.grams.reset(len(m.hashes))
 	var hash uint64
-	var chars int64
+	var most uint32
+	covered := 0 // words that were counted
 	leaving := power(n)
-	for i := range m.list {
-		w := &m.list[i]
-		hash, chars = hash*rolling+w.identity(), chars+int64(w.chars)
+	for i, h := range m.hashes {
+		hash = hash*rolling + h
 		if i >= n {
-			gone := &m.list[i-n]
-			hash, chars = hash-gone.identity()*leaving, chars-int64(gone.chars)
+			hash -= m.hashes[i-n] * leaving
 		}
-		if i >= n-1 {
-			f(i-n+1, mix(hash), chars)
+		first := i - n + 1
+		if first < 0 {
+			continue
 		}
+		c := m.grams.add(mix(hash))
+		switch {
+		case c < 2:
+		case n > topTo:
+			characters += int64(m.ends[i+1] - m.ends[max(first, covered)])
+			covered = i + 1
+		case c > most:
+			most, characters = c, int64(m.ends[i+1]-m.ends[first])*int64(c)
+		case c == most:
+			characters = max(characters, int64(m.ends[i+1]-m.ends[first])*int64(c))
+		}
+		twice = twice || c > 1
 	}
+	return characters, twice
 }
 
 // identity is a word's hash; words without letters and digits share one.
@@ -140,39 +154,6 @@ func power(n int) uint64 {
 func mix(x uint64) uint64 {
 	hi, lo := bits.Mul64(x^0xd6e8feb86659fd93, 0xa0761d6478bd642f)
 	return hi ^ lo
-}
-
-// top gives the characters of all places of the n-gram that stands most often, at least twice; of several the one with most.
-func (m *meter) top(n int) int64 {
-	m.grams.reset(len(m.list))
-	var count uint32
-	var most int64
-	m.ngrams(n, func(_ int, hash uint64, chars int64) {
-		c := m.grams.add(hash)
-		if c > count {
-			count, most = c, 0
-		}
-		if c == count && c > 1 {
-			most = max(most, chars*int64(c))
-		}
-	})
-	return most
-}
-
-// duplicate gives the characters of words in n-grams that stood before, each word once.
-func (m *meter) duplicate(n int) int64 {
-	m.grams.reset(len(m.list))
-	covered, sum := 0, int64(0)
-	m.ngrams(n, func(first int, hash uint64, chars int64) {
-		if m.grams.add(hash) < 2 {
-			return
-		}
-		for i := max(first, covered); i < first+n; i++ {
-			sum += int64(m.list[i].chars)
-		}
-		covered = first + n
-	})
-	return sum
 }
 
 func hashOf(s string) uint64 { return xxh3.HashString(s) }
