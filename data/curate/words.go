@@ -85,13 +85,14 @@ func (s *words) next(w *word) bool {
 
 // scan reads on to the end of the word.
 func (s *words) scan(w *word) {
-	start := s.pos
-	for s.pos < len(s.text) && s.text[s.pos] < utf8.RuneSelf && ascii[s.text[s.pos]] == lower { // most words are no more than this
-		s.pos++
+	text, start := s.text, s.pos
+	end := start
+	for end < len(text) && text[end] < utf8.RuneSelf && ascii[text[end]] == lower { // most words are no more than this
+		end++
 	}
-	if s.pos > start {
-		s.fold, w.letter = append(s.fold, s.text[start:s.pos]...), true
-		w.chars = uint32(s.pos - start)
+	if s.pos = end; end > start {
+		s.fold, w.letter = append(s.fold, text[start:end]...), true
+		w.chars = uint32(end - start)
 	}
 	for s.pos < len(s.text) {
 		c := s.text[s.pos]
