@@ -70,8 +70,8 @@ func TestPieces(t *testing.T) {
 	c := cleanerFor(t, pieceOnly, set)
 	perItem := map[string]int{}
 	for _, p := range c.it.pieces.list {
-		x := c.it.list[p.item]
-		perItem[x.id]++
+		x := c.it.list[p.items[0]]
+		perItem[x.id] += len(p.items)
 		n := len([]rune(string(p.text)))
 		switch x.id {
 		case "long#1", "both#1":
@@ -160,7 +160,7 @@ func TestPiecesFindAll(t *testing.T) {
 				from := rapid.IntRange(0, len(r)-1).Draw(t, "from")
 				s = string(r[from:rapid.IntRange(from+1, len(r)).Draw(t, "to")])
 			}
-			p.add(s, 0, int32(i))
+			p.list = append(p.list, piece{text: []byte(s), items: []int32{int32(i)}})
 			for at := range squeezed {
 				if strings.HasPrefix(squeezed[at:], s) {
 					want[fmt.Sprint(i, at)]++
@@ -280,5 +280,34 @@ func TestCut(t *testing.T) {
 	}
 	if v := cutter(20, 100, 2).try(before); v.drop != nil || v.changed || v.keep[0].ID != "doc" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What nobody would write costs no more than what people do: an item that repeats itself, and a text that repeats it for ever.
+func TestRepetitiveText(t *testing.T) {
+	c := cleanerFor(t, gramOnly, evalSet(t, "s", example("a", strings.Repeat("0 ", 400)), example("b", strings.Repeat("0 ", 300)+"end")))
+	size := 1 << 18
+	if thorough {
+		size = data.MaxLine / 2
+	}
+	v := c.try("x " + strings.Repeat("0 ", size))
+	if len(v.hits) != 2 || v.hits[0].Bytes != 2*size-1 {
+		t.Errorf("%d hits, the first of %d bytes", len(v.hits), v.hits[0].Bytes)
+	}
+}
+
+// A question that many items ask is one piece, and a hit that names some of them and counts all.
+func TestManyItems(t *testing.T) {
+	var all []data.Example
+	for i := range 50 {
+		all = append(all, example(fmt.Sprint("q", i), "", "Which statement is true?"))
+	}
+	c := cleanerFor(t, pieceOnly, evalSet(t, "s", all...))
+	v := c.try("Which statement is true? Which statement is true?")
+	if len(v.hits) != 1 || len(v.hits[0].Items) != 20 || v.hits[0].More != 30 || v.hits[0].Places != 2 {
+		t.Errorf("%+v", v.hits)
+	}
+	if got := c.summary().Sets[0].ByPiece; got != 50 {
+		t.Errorf("%d items are contaminated", got)
 	}
 }

@@ -113,7 +113,7 @@ func (it *items) contaminated(ctx context.Context, src *Source, r *Contamination
 			text := b.docs[i].Text
 			f.bytes += int64(len(text))
 			squeezed[worker] = squeeze(squeezed[worker][:0], text)
-			it.pieces.scan(squeezed[worker], func(_ int, piece int32) { f.items = append(f.items, it.pieces.list[piece].item) })
+			it.pieces.scan(squeezed[worker], func(_ int, piece int32) { f.items = append(f.items, it.pieces.list[piece].items...) })
 		}
 		return f, nil
 	}, func(b *batch, f found) error {

@@ -61,7 +61,8 @@ func (o *CleanOptions) check() error {
 type Hit struct {
 	Document string   `json:"document"`
 	Set      string   `json:"set"`
-	Items    []string `json:"items"`  // all that share it
+	Items    []string `json:"items"` // that have it; the first of them, where there are many
+	More     int      `json:"more_items,omitzero"`
 	Part     string   `json:"part"`   // context or question
 	Rule     string   `json:"rule"`   // ngram or piece
 	Text     string   `json:"text"`   // of the document; a long one ends in an ellipsis
@@ -112,7 +113,7 @@ func newCleaner(opt CleanOptions, it *items) (*cleaner, error) {
 	c := &cleaner{opt: opt, it: it, workers: make([]cleanScratch, parallel()), byGram: make([]bool, len(it.list)), byPiece: make([]bool, len(it.list))}
 	for i := range c.workers {
 		c.workers[i].seen = map[int32]int{}
-		c.workers[i].grams.open = map[[2]int32]int{}
+		c.workers[i].grams.open = map[int32]openSpan{}
 	}
 	return c, nil
 }
@@ -164,9 +165,7 @@ func (it *items) pieceHits(w *cleanScratch, doc *data.Document) []Hit {
 		}
 		w.seen[n] = len(hits)
 		p := &it.pieces.list[n]
-		x := &it.list[p.item]
-		hits = append(hits, Hit{Document: doc.ID, Set: it.names[x.set], Items: []string{x.id}, Part: it.parts[p.part].kind, Rule: pieceRule,
-			Offset: at, Bytes: len(p.text), Places: 1, items: []int32{p.item}})
+		hits = append(hits, it.hit(doc, p.part, p.items, pieceRule, at, len(p.text)))
 	})
 	slices.SortStableFunc(hits, func(a, b Hit) int { return cmp.Compare(a.Offset, b.Offset) })
 	locate(doc.Text, hits)
@@ -202,15 +201,23 @@ func (it *items) gramHits(w *cleanScratch, doc *data.Document, spans []span) []H
 	hits := make([]Hit, 0, len(spans))
 	for _, s := range spans {
 		start, end := int(w.list[s.first].start), int(w.list[s.last].end)
-		p := &it.parts[s.part]
-		h := Hit{Document: doc.ID, Set: it.names[it.list[p.items[0]].set], Part: p.kind, Rule: gramRule, Text: shorten(doc.Text[start:end]),
-			Offset: start, Bytes: end - start, Places: 1, items: p.items}
-		for _, i := range p.items {
-			h.Items = append(h.Items, it.list[i].id)
-		}
+		h := it.hit(doc, s.part, it.parts[s.part].items, gramRule, start, end-start)
+		h.Text = shorten(doc.Text[start:end])
 		hits = append(hits, h)
 	}
 	return hits
+}
+
+// maxListed bounds the items that a hit lists by name; all are counted.
+const maxListed = 20
+
+func (it *items) hit(doc *data.Document, part int32, items []int32, rule string, offset, bytes int) Hit {
+	h := Hit{Document: doc.ID, Set: it.names[it.list[items[0]].set], Part: it.parts[part].kind, Rule: rule, Offset: offset, Bytes: bytes,
+		Places: 1, items: items, More: max(0, len(items)-maxListed)}
+	for _, n := range items[:min(len(items), maxListed)] {
+		h.Items = append(h.Items, it.list[n].id)
+	}
+	return h
 }
 
 // Cleaned is what stage decontaminate has to say besides the documents that it dropped.

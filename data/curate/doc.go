@@ -23,9 +23,9 @@
 //
 // A second start skips the stages whose records and files are right, makes damaged ones again, and runs what comes after a
 // changed threshold. Equal documents and settings give equal bytes, however often a run was killed and whatever the number of
-// cores.
+// cores. The files of a stage that is no longer asked for stay where they are.
 //
-// Memory is bounded by Settings.MemoryMiB for what is sorted (the rest is spilled to disk) plus about 4 MiB a core for texts on
-// their way and, in stage near, 4 bytes a document: 250 million documents a GiB. Where to begin: Run, Settings, Files; and
-// Contamination and Overlap, which only report.
+// Memory is bounded by Settings.MemoryMiB for what is sorted (the rest is spilled to disk) plus some MiB a core for texts on their
+// way and, in stage near, 4 bytes a document: 268 million documents a GiB. Evaluation sets are held. (Go's heap may grow to twice
+// what is live; GOMEMLIMIT bounds it.) Where to begin: Run, Settings, Files; and Contamination and FindOverlap, which only report.
 package curate

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/primer-lm/primer/data"
@@ -26,9 +25,11 @@ const TooLong = "longer than a line may be"
 
 // execute runs one stage: it reads in, and writes the files and at last the record that want begins.
 func (r *run) execute(ctx context.Context, want *Record, in *input) (rec *Record, err error) {
-	if err := errors.Join(r.withdraw(), removeRecord(r.fsys, r.opt.Dir, want.Stage)); err != nil {
+	if err := errors.Join(removeFile(r.fsys, filepath.Join(r.opt.Dir, reportName)), removeFile(r.fsys, filepath.Join(r.opt.Dir, resultName)),
+		removeFile(r.fsys, recordPath(r.opt.Dir, want.Stage))); err != nil {
 		return nil, err
 	}
+	// Result and report went before the record, and the record before the files that it speaks of change.
 	work := filepath.Join(r.opt.Dir, workName)
 	st, err := r.newStage(want.Stage, work)
 	if err != nil {
@@ -113,10 +114,7 @@ func (e *execution) create() (err error) {
 	if e.opt.KeepDropped {
 		e.dropped, err = createOutput(e.fsys, droppedPath(dir, stage))
 	} else {
-		err = e.fsys.Remove(droppedPath(dir, stage)) // what other settings dropped
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
+		err = removeFile(e.fsys, droppedPath(dir, stage)) // what other settings dropped
 	}
 	if err == nil && stage == CleanStage {
 		e.hits, err = createOutput(e.fsys, hitsPath(dir, stage))

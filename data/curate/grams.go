@@ -46,6 +46,8 @@ func indexGrams(it *items, n int) *grams {
 			next, there := g.at[h]
 			if !there {
 				next = -1
+			} else if g.places[next].part == int32(i) {
+				return // it stands in this part before: once is enough
 			}
 			g.filter.add(h)
 			g.at[h] = int32(len(g.places))
@@ -93,13 +95,12 @@ func eachGram(list []word, n int, f func(first int, hash uint64)) {
 type span struct {
 	part        int32
 	first, last int32 // words of the text
-	from        int32 // the word of the part that it begins with
 }
 
-// scan gives the spans of a text, longest runs in one; words must be those of realWords.
+// scan gives the spans of a text; what overlaps or touches, of one part, is one. words must be those of realWords.
 func (g *grams) scan(text string, list []word, scratch *gramScratch) []span {
 	spans := scratch.spans[:0]
-	open := scratch.open // spans that the next n-gram may go on, by part and by the distance of its words
+	open := scratch.open
 	clear(open)
 	eachGram(list, g.n, func(first int, h uint64) {
 		if !g.filter.has(h) {
@@ -108,18 +109,22 @@ func (g *grams) scan(text string, list []word, scratch *gramScratch) []span {
 		at, there := g.at[h]
 		for ; there && at >= 0; at = g.places[at].next {
 			p := g.places[at]
-			key := [2]int32{p.part, int32(first) - p.word}
-			if i, ok := open[key]; ok && int(spans[i].last)+1 >= first+g.n-1 && int(spans[i].last) >= first-1 {
-				if g.same(text, list, first+g.n-1, p, g.n-1) {
-					spans[i].last = int32(first + g.n - 1)
-				}
+			last := int32(first + g.n - 1)
+			o, ok := open[p.part]
+			goesOn := ok && int32(first) <= spans[o.span].last+1
+			// What was compared before need not be again: the n-gram just seen, and all words but the last of the one that follows it.
+			known := goesOn && (o.hash == h || o.first+1 == int32(first) && o.word+1 == p.word && g.same(text, list, int(last), p, g.n-1))
+			if !known && !g.equal(text, list, first, p) {
 				continue
 			}
-			if !g.equal(text, list, first, p) {
-				continue
+			if goesOn {
+				spans[o.span].last = last
+			} else {
+				o.span = len(spans)
+				spans = append(spans, span{p.part, int32(first), last})
 			}
-			open[key] = len(spans)
-			spans = append(spans, span{p.part, int32(first), int32(first + g.n - 1), p.word})
+			o.hash, o.first, o.word = h, int32(first), p.word
+			open[p.part] = o
 		}
 	})
 	scratch.spans = spans
@@ -129,7 +134,14 @@ func (g *grams) scan(text string, list []word, scratch *gramScratch) []span {
 // gramScratch is the memory of one worker.
 type gramScratch struct {
 	spans []span
-	open  map[[2]int32]int
+	open  map[int32]openSpan // by part, the last of its spans
+}
+
+// openSpan is a span that may go on, and the last n-gram that was found of its part.
+type openSpan struct {
+	span        int
+	hash        uint64
+	first, word int32 // of the text, and of the part
 }
 
 // equal compares all words of an n-gram with a place.

@@ -54,7 +54,7 @@ func originalsOf(t testing.TB, f func(s spill) finder, texts []string) []int64 {
 
 // The share of planted pairs that is caught is 1-(1-s^rows)^bands, within four standard errors, and nothing else is.
 func TestNearCatchRate(t *testing.T) {
-	pairs := 400
+	pairs := 250
 	if thorough {
 		pairs = 4000
 	}

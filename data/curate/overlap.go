@@ -140,7 +140,7 @@ const (
 func (o *overlapping) tuning(ctx context.Context, r *OverlapReport, set *EvaluationSet) ([]Overlap, error) {
 	o.flags = make([]found, len(o.it.list))
 	o.sets = make([]Overlap, len(o.it.names))
-	o.scratch.open = map[[2]int32]int{}
+	o.scratch.open = map[int32]openSpan{}
 	read := OverlapSet{Name: set.Name}
 	for ex, err := range set.examples() {
 		if err == nil {

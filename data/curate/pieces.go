@@ -56,9 +56,9 @@ func unsqueeze(text string, n int) int {
 
 // piece is some characters of an evaluation item that a text must not hold.
 type piece struct {
-	text []byte // squeezed
-	part int32
-	item int32
+	text  []byte // squeezed
+	part  int32
+	items []int32 // that it was drawn from
 }
 
 // pieces finds pieces in texts. Each hangs at the hash of its first bytes, as many of the widths as it has; a text is gone through
@@ -66,6 +66,13 @@ type piece struct {
 type pieces struct {
 	list   []piece
 	widths []*anchors
+	known  map[pieceKey]int32 // while pieces are drawn
+}
+
+// pieceKey is what is one piece: the same text in the same part of items of one set.
+type pieceKey struct {
+	set        int32
+	kind, text string
 }
 
 type anchors struct {
@@ -82,7 +89,7 @@ var anchorWidths = []int{48, 16, 6, 2, 1}
 // fits, different ones where there are enough. An item that has no place for one is a single piece: its question, or its context
 // where it has no question.
 func drawPieces(it *items, n, length int, seed uint64) *pieces {
-	p := &pieces{}
+	p := &pieces{known: map[pieceKey]int32{}}
 	squeezed := make([][]rune, len(it.parts))
 	for i := range it.parts {
 		squeezed[i] = bytes.Runes(squeeze(nil, it.parts[i].text))
@@ -95,14 +102,14 @@ func drawPieces(it *items, n, length int, seed uint64) *pieces {
 		}
 		if places == 0 {
 			last := x.parts[len(x.parts)-1]
-			p.add(string(squeezed[last]), last, int32(i))
+			p.add(it, string(squeezed[last]), last, int32(i))
 			continue
 		}
 		for _, place := range draw(min(n, places), places, seed, it.names[x.set], x.id) {
 			for _, part := range x.parts {
 				here := max(0, len(squeezed[part])-length+1)
 				if place < here {
-					p.add(string(squeezed[part][place:place+length]), part, int32(i))
+					p.add(it, string(squeezed[part][place:place+length]), part, int32(i))
 					break
 				}
 				place -= here
@@ -110,6 +117,7 @@ func drawPieces(it *items, n, length int, seed uint64) *pieces {
 		}
 	}
 	p.index()
+	p.known = nil
 	return p
 }
 
@@ -129,10 +137,18 @@ func draw(n, limit int, seed uint64, set, id string) []int {
 	return out
 }
 
-func (p *pieces) add(text string, part, item int32) {
-	if text != "" {
-		p.list = append(p.list, piece{[]byte(text), part, item})
+func (p *pieces) add(it *items, text string, part, item int32) {
+	if text == "" {
+		return
 	}
+	key := pieceKey{it.list[item].set, it.parts[part].kind, text}
+	n, there := p.known[key]
+	if !there {
+		n = int32(len(p.list))
+		p.known[key] = n
+		p.list = append(p.list, piece{text: []byte(text), part: part})
+	}
+	p.list[n].items = append(p.list[n].items, item)
 }
 
 func (p *pieces) index() {

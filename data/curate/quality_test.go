@@ -99,7 +99,7 @@ func TestQualityLongestLine(t *testing.T) {
 	}
 	o.Repetition.MaxLines = 1
 	q := newQuality(o)
-	size := data.MaxLine / 8
+	size := data.MaxLine / 16
 	if thorough {
 		size = data.MaxLine
 	}

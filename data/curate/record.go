@@ -130,16 +130,16 @@ func verifyFile(fsys durable.FS, path string, want durable.Sum) error {
 	return nil
 }
 
-// remove takes a record away, durably, before the files that it speaks of change.
-func removeRecord(fsys durable.FS, dir, stage string) error {
-	err := fsys.Remove(recordPath(dir, stage))
+// removeFile takes a file away, durably; one that is not there is fine.
+func removeFile(fsys durable.FS, path string) error {
+	err := fsys.Remove(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return fsys.SyncDir(filepath.Dir(recordPath(dir, stage)))
+	return fsys.SyncDir(filepath.Dir(path))
 }
 
 func encode(v any) ([]byte, error) {

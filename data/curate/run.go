@@ -245,17 +245,6 @@ func (r *run) copyFile(to, from string, want durable.Sum) error {
 	return err
 }
 
-// withdraw takes away result and report before a stage makes others.
-func (r *run) withdraw() error {
-	for _, name := range []string{reportName, resultName} {
-		err := r.fsys.Remove(filepath.Join(r.opt.Dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return r.fsys.SyncDir(r.opt.Dir)
-}
-
 func (r *run) note(format string, args ...any) {
 	if r.opt.Note != nil {
 		r.opt.Note(fmt.Sprintf(format, args...))

@@ -15,6 +15,7 @@ import (
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/curate"
 	"github.com/primer-lm/primer/data/datasets"
+	"github.com/primer-lm/primer/data/records"
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/internal/progress"
 )
@@ -97,6 +98,7 @@ func (c *curation) settings(seeded bool) (curate.Settings, error) {
 		return set, err
 	}
 	for i := range set.Decontaminate.Sets {
+		set.Decontaminate.Sets[i].Read.Tables = records.Tables()
 		paths := set.Decontaminate.Sets[i].Paths
 		for j := range paths { // so that the resolved file in OUT names the same ones
 			if paths[j], err = filepath.Abs(paths[j]); err != nil {
