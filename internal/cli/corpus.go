@@ -29,6 +29,7 @@ func Corpus(stdio IO) *cobra.Command {
 		Short: "Convert, mine, filter, render, tokenize, mix and look at training data",
 		Long:  "Corpus has the steps between records and training batches, each to be run and looked at by itself.",
 		Example: "  corpus convert squad train-v1.1.json --out squad.jsonl\n" +
+			"  corpus curate --in raw/ --out curated --eval arc=arc.jsonl\n" +
 			"  corpus mine --in raw/ --out chains.jsonl\n" +
 			"  corpus filter --in augmented --out kept.jsonl.zst --min-gain 0 --options-valid\n" +
 			"  corpus template --in chains.jsonl --out texts.jsonl\n" +
@@ -40,6 +41,7 @@ func Corpus(stdio IO) *cobra.Command {
 	}
 	cmd.AddCommand(corpusDatasets(stdio), corpusConvert(stdio), corpusMine(stdio), corpusFilter(stdio),
 		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
+	cmd.AddCommand(corpusCurate(stdio), corpusOverlap(stdio), corpusContamination(stdio))
 	return cmd
 }
 

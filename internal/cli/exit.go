@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/primer-lm/primer/data"
+	"github.com/primer-lm/primer/data/curate"
 	"github.com/primer-lm/primer/data/datasets"
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/data/shard"
@@ -43,10 +44,10 @@ var (
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint,
-		serve.ErrTemplate}
+		serve.ErrTemplate, curate.ErrTooMany, curate.ErrChanged}
 	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob,
-		serve.ErrOptions}
+		serve.ErrOptions, curate.ErrSettings, curate.ErrNotCuration}
 )
 
 // usageError is a mistake on the command line.

@@ -1,0 +1,5 @@
+//go:build slow
+
+package curate
+
+const thorough = true
