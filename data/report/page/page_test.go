@@ -32,7 +32,7 @@ func TestHistogramBins(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	if got := Group(1234567) + " " + Group(12) + " " + Percent(1, 3) + " " + Percent(1, 0) + " " + Short(-0.5) + " " + Short(2); got != "1\u202f234\u202f567 12 33.3% 0.0% −0.5 2" {
+	if got := Group(1234567) + " " + Group(12) + " " + Percent(1, 3) + " " + Percent(1, 0) + " " + Short(-0.5) + " " + Short(2) + " " + Short(-0.001) + " " + Short(0) + " " + Short(20); got != "1\u202f234\u202f567 12 33.3% 0.0% −0.5 2 0 0 20" {
 		t.Errorf("%q", got)
 	}
 	if got := Opening("How many towns?") + " " + Opening("  2. Why?") + " " + Opening("…") + " " + Opening(strings.Repeat("a", 15)); got != "how many why other other" {

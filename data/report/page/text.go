@@ -36,7 +36,11 @@ func Percent(a, b int64) string { return strconv.FormatFloat(100*Ratio(a, b), 'f
 // Short writes a number with two decimals at most.
 func Short(x float64) string {
 	s := strconv.FormatFloat(x, 'f', 2, 64)
-	return strings.Replace(strings.TrimSuffix(strings.TrimRight(s, "0"), "."), "-", "−", 1)
+	s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	if s == "-0" || s == "" || s == "-" {
+		return "0"
+	}
+	return strings.Replace(s, "-", "−", 1)
 }
 
 // Group writes a number with thin spaces between thousands.
