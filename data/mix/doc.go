@@ -15,4 +15,6 @@
 // than a row may wait at a row's end until the other lanes have caught up (maxLead);
 // the row's last target is then still the unit's own next token. Ragged batches
 // (Stream.NextRagged): whole units, each its own document, up to a number of tokens.
+//
+// A Spec is a mixture as a file; Recipes are the paper's mixtures as such files, to be copied beside one's own folders.
 package mix
