@@ -42,7 +42,7 @@ func open(in *input, stdin io.Reader, report *Report) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := decompress(f, in, report)
+	r, err := decompress(&metered{f, report}, in, report)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -117,6 +117,18 @@ func checkFrame(br *bufio.Reader, report *Report) {
 	if h.Decode(head) == nil && !h.Skippable && !h.HasCheckSum {
 		report.Unchecked++
 	}
+}
+
+// metered adds what is read of a file to the report.
+type metered struct {
+	r      io.Reader
+	report *Report
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.report.Bytes += int64(n)
+	return n, err
 }
 
 type counter struct {

@@ -166,6 +166,9 @@ func (r *reader[T]) table(in *input) error {
 			return fileError(in.path, err)
 		}
 	}
+	if info, err := os.Stat(in.path); err == nil {
+		r.report.Bytes += info.Size()
+	}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 // it is not for concurrent use.
 type Report struct {
 	Files     int64 // files opened
+	Bytes     int64 // of the files, as they lie on the disk: a measure of how far reading is
 	Lines     int64 // lines read, blank ones included
 	Records   int64 // records given out
 	Blank     int64 // blank lines and empty text files

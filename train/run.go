@@ -161,7 +161,11 @@ func (j *Job) train(ctx context.Context, dir *rundir.Run, m *model.Trainer, res 
 			return nil
 		},
 		Save: func(at Position) error {
-			return dir.SaveCheckpoint(at.Step, func(d *durable.Dir) error { return save(d, m, j.Config, j.Tokenizer, at) })
+			err := dir.SaveCheckpoint(at.Step, func(d *durable.Dir) error { return save(d, m, j.Config, j.Tokenizer, at) })
+			if err != nil || at.Taken == nil {
+				return err
+			}
+			return dir.SetTaken(rundir.Taken{Step: at.Step, Tokens: at.Tokens, Data: at.Taken})
 		},
 	}
 	at, err := Loop(ctx, j.Config, m, j.Source, from, hooks)

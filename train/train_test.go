@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,6 +113,18 @@ func TestRunLearnsSavesAndEnds(t *testing.T) {
 	}
 	if err := folder.Close(); err != nil {
 		t.Error(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(job.Dir, "mixture.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken struct {
+		Step, Tokens int64
+		Data         mix.Manifest
+	}
+	if err := json.Unmarshal(raw, &taken); err != nil || taken.Step != 12 || taken.Tokens != 64*12 || taken.Data.Tokens != 64*12 ||
+		len(taken.Data.Sources) != 1 || taken.Data.Sources[0].Tokens != 64*12 || taken.Data.Sources[0].Share != 1 {
+		t.Errorf("mixture.json: %v, %s", err, raw)
 	}
 	job.Source = tinySource(t)
 	again, err := job.Run(context.Background())

@@ -11,6 +11,10 @@
 //
 // Packed rows (Stream.Next): units laid end to end and cut into rows of fixed
 // length, units spanning rows as in GPT-3; row r holds tokens [r·L, (r+1)·L) of
-// the stream and its targets are the same range shifted by one. Ragged batches
+// the stream and its targets are the same range shifted by one. A unit much longer
+// than a row may wait at a row's end until the other lanes have caught up (maxLead);
+// the row's last target is then still the unit's own next token. Ragged batches
 // (Stream.NextRagged): whole units, each its own document, up to a number of tokens.
+//
+// A Spec is a mixture as a file; Recipes are the paper's mixtures as such files, to be copied beside one's own folders.
 package mix

@@ -37,3 +37,20 @@ func Example() {
 	// raw: 2 units, 7 tokens
 	// tuning: 1 units, 5 tokens
 }
+
+// The paper's mixtures are files: copied beside one's own folders, they are read like any other.
+func ExampleFindRecipe() {
+	r, err := mix.FindRecipe("finance-instruct")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(r.About)
+	for _, s := range r.Spec.Sources {
+		fmt.Println(s.Name, s.Kind, s.Weight, s.Paths)
+	}
+	// Output:
+	// Finance, Instruct: all texts converted to 3-shot examples; with general instructions, one token of the domain to two of general instructions.
+	// augmented chains 1 [augmented]
+	// general instructions 2 [instructions/lima instructions/wizardlm instructions/openorca]
+}

@@ -17,6 +17,7 @@ type Taken struct {
 	Units   int64   `json:"units"`   // begun; the last one may be cut by the budget
 	Tokens  int64   `json:"tokens"`  // consumed
 	Share   float64 `json:"share"`   // of all tokens consumed
+	Asked   float64 `json:"asked"`   // the share that its weight asks for; another where Short let a source repeat or end
 	Repeats float64 `json:"repeats"` // passes over the source: tokens / tokens it holds
 }
 
@@ -25,10 +26,7 @@ func (s *Stream) Manifest() Manifest {
 	opt := s.m.opt
 	mf := Manifest{Rows: s.row, Budget: opt.Budget, Length: opt.Length, Seed: opt.Seed}
 	for i, l := range s.cur.lanes {
-		t := Taken{Name: s.m.parts[i].Name, Note: s.m.parts[i].Note, Units: l.units, Tokens: l.tokens}
-		if i == s.cur.lane {
-			t.Tokens -= int64(s.cur.size - s.cur.offset)
-		}
+		t := Taken{Name: s.m.parts[i].Name, Note: s.m.parts[i].Note, Units: l.units, Tokens: s.cur.consumed(i), Asked: s.m.asked[i]}
 		mf.Tokens += t.Tokens
 		t.Repeats = float64(t.Tokens) / float64(s.m.parts[i].Source.Tokens())
 		mf.Sources = append(mf.Sources, t)

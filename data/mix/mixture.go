@@ -15,9 +15,21 @@ type Part struct {
 	// Repeats is how many passes may be made. 0: one pass without a budget, as
 	// many as the budget needs with one.
 	Repeats int64
+	// Short says what happens where those passes do not reach the budget.
+	Short Short
 	// Note says where it came from; it is kept in the manifest.
 	Note string
 }
+
+// Short is what a source does that is too small for its share of the budget.
+type Short uint8
+
+// What a source that runs short does.
+const (
+	ShortRefuse Short = iota // New gives ErrShort
+	ShortRepeat              // it is read again, beyond Repeats, as often as the budget needs
+	ShortEnd                 // it gives its passes, spread over the whole budget, and the others fill its share in proportion
+)
 
 // Measure is what shares are of.
 type Measure uint8
@@ -47,13 +59,15 @@ type Options struct {
 
 // Mixture is a checked set of parts. It is immutable; streams hold the positions.
 type Mixture struct {
-	parts  []Part
-	opt    Options
-	keys   []uint64  // per lane, for the permutation
-	weight []float64 // per lane
-	limit  []int64   // units a lane may give, MaxInt64 for no limit
-	budget int64     // tokens, MaxInt64 where only exhaustion ends it
-	print  uint64    // fingerprint of parts and options
+	parts   []Part
+	opt     Options
+	keys    []uint64  // per lane, for the permutation
+	weight  []float64 // per lane
+	weights float64   // their sum
+	asked   []float64 // per lane: the share of tokens that its weight alone asks for
+	limit   []int64   // units a lane may give, MaxInt64 for no limit
+	budget  int64     // tokens, MaxInt64 where only exhaustion ends it
+	print   uint64    // fingerprint of parts and options
 }
 
 // New checks parts and options, and that the budget can be met.
@@ -71,15 +85,7 @@ func New(parts []Part, opt Options) (*Mixture, error) {
 	}
 	for _, p := range parts {
 		m.keys = append(m.keys, splitmix(opt.Seed)^hashName(p.Name))
-		passes := p.Repeats
-		if passes == 0 && (opt.Budget == 0) {
-			passes = 1
-		}
-		limit := int64(math.MaxInt64)
-		if passes > 0 && p.Source.Len() <= math.MaxInt64/passes {
-			limit = p.Source.Len() * passes
-		}
-		m.limit = append(m.limit, limit)
+		m.limit = append(m.limit, limit(p, opt.Budget))
 		w := p.Weight
 		if !weighted {
 			w = float64(m.amount(p)) * float64(max(p.Repeats, 1))
@@ -89,8 +95,23 @@ func New(parts []Part, opt Options) (*Mixture, error) {
 	if err := m.plan(weighted); err != nil {
 		return nil, err
 	}
+	for _, w := range m.weight {
+		m.weights += w
+	}
 	m.print = m.fingerprint()
 	return m, nil
+}
+
+// limit is how many units a part may give, as it says.
+func limit(p Part, budget int64) int64 {
+	passes := p.Repeats
+	if passes == 0 && (budget == 0 || p.Short == ShortEnd) {
+		passes = 1
+	}
+	if passes > 0 && p.Source.Len() <= math.MaxInt64/passes && (p.Short != ShortRepeat || budget == 0) {
+		return p.Source.Len() * passes
+	}
+	return math.MaxInt64
 }
 
 // amount is what a part holds, in the mixture's measure.
@@ -112,6 +133,8 @@ func (m *Mixture) checkParts() (weighted bool, err error) {
 			return false, fmt.Errorf("%w: source %q is empty", ErrSpec, p.Name)
 		case p.Weight < 0 || math.IsNaN(p.Weight) || math.IsInf(p.Weight, 0):
 			return false, fmt.Errorf("%w: source %q has weight %v, which is no share", ErrSpec, p.Name, p.Weight)
+		case p.Short > ShortEnd:
+			return false, fmt.Errorf("%w: source %q: Short is %d", ErrSpec, p.Name, p.Short)
 		case p.Repeats < 0:
 			return false, fmt.Errorf("%w: source %q repeats %d times", ErrSpec, p.Name, p.Repeats)
 		}
@@ -126,70 +149,16 @@ func (m *Mixture) checkParts() (weighted bool, err error) {
 	return given > 0, nil
 }
 
-// plan sets the budget. With weights a lane may not run dry before the budget is
-// met, since the proportions would silently change: that is an error here, not in
-// the middle of a run.
-func (m *Mixture) plan(weighted bool) error {
-	supply, endless := 0.0, false // tokens
-	reach := math.Inf(1)          // tokens until the first lane is dry
-	shares := m.tokenShares()
-	dry := 0
-	for i, p := range m.parts {
-		if m.limit[i] == math.MaxInt64 {
-			endless = true
-			continue
-		}
-		passes := float64(m.limit[i] / p.Source.Len())
-		held := float64(p.Source.Tokens()) * passes
-		supply += held
-		if r := held / shares[i]; r < reach {
-			reach, dry = r, i
-		}
-	}
-	m.budget = m.opt.Budget
-	switch {
-	case m.budget == 0 && weighted:
-		m.budget = int64(reach)
-	case m.budget == 0:
-		m.budget = math.MaxInt64
-	case weighted && float64(m.budget) > reach*(1+1e-9):
-		return fmt.Errorf("%w: at its share source %q lasts for %.0f of %d tokens: raise its repeats, lower its weight or the budget",
-			ErrShort, m.parts[dry].Name, reach, m.budget)
-	case !weighted && !endless && float64(m.budget) > supply:
-		return fmt.Errorf("%w: they hold %.0f of %d tokens with their repeats: raise repeats or lower the budget", ErrShort, supply, m.budget)
-	}
-	if weighted {
-		// A lane may go past its last pass by the rounding of one unit; the budget ends it.
-		for i := range m.limit {
-			m.limit[i] = math.MaxInt64
-		}
-	}
-	return nil
-}
-
-// tokenShares is each lane's expected share of the tokens.
-func (m *Mixture) tokenShares() []float64 {
-	shares := make([]float64, len(m.parts))
-	total := 0.0
-	for i, p := range m.parts {
-		shares[i] = m.weight[i]
-		if m.opt.Measure == ByTexts {
-			shares[i] *= float64(p.Source.Tokens()) / float64(p.Source.Len())
-		}
-		total += shares[i]
-	}
-	for i := range shares {
-		shares[i] /= total
-	}
-	return shares
-}
-
 // fingerprint hashes what decides the order, so that a saved position is not used
 // with another mixture.
 func (m *Mixture) fingerprint() uint64 {
 	h := hashName(fmt.Sprintf("%+v", m.opt))
 	for i, p := range m.parts {
-		h = splitmix(h ^ hashName(fmt.Sprintf("%s %d %d %v %d", p.Name, p.Source.Len(), p.Source.Tokens(), m.weight[i], p.Repeats)))
+		said := fmt.Sprintf("%s %d %d %v %d", p.Name, p.Source.Len(), p.Source.Tokens(), m.weight[i], p.Repeats)
+		if p.Short != ShortRefuse {
+			said += fmt.Sprint(" short ", p.Short)
+		}
+		h = splitmix(h ^ hashName(said))
 	}
 	return h
 }

@@ -88,7 +88,7 @@ func (s *Stream) peek(tokens int) (cursor, piece, error) {
 		}
 		next.token += int64(next.size)
 	}
-	p := piece{next.lane, next.unit, next.offset, next.size - next.offset, next.offset == 0}
+	p := piece{lane: next.lane, unit: next.unit, from: next.offset, n: next.size - next.offset, first: next.offset == 0}
 	if p.n-1 > most {
 		if !s.m.opt.CutLong {
 			return next, piece{}, fmt.Errorf("%w: source %q unit %d has %d tokens, a document may have %d: shorten it, raise the length or cut long units",

@@ -27,7 +27,8 @@ import (
 //	path = "shards/raw"      # or paths = ["a", "b"]; relative to this file
 //	kind = "raw"             # raw, chains, instructions, tuning
 //	weight = 4               # left out everywhere: in proportion to what is there
-//	repeats = 1              # passes at most
+//	repeats = 1              # passes at most; without weights, how much it counts too
+//	short = "refuse"         # where they do not reach the budget: "refuse", "repeat" or "end"
 //	template_seed = 7        # of the templates, for chains and tuning
 //	templates = ["my.toml"]  # more templates; relative to this file
 //	template_set = "full"    # that they are added to: full or small
@@ -53,6 +54,7 @@ type SourceSpec struct {
 	Kind         string   `toml:"kind"`
 	Weight       float64  `toml:"weight"`
 	Repeats      int64    `toml:"repeats"`
+	Short        string   `toml:"short"`
 	TemplateSeed uint64   `toml:"template_seed"`
 	Templates    []string `toml:"templates"`
 	TemplateSet  string   `toml:"template_set"`
@@ -61,6 +63,9 @@ type SourceSpec struct {
 
 // templateSets are the embedded sets of templates; "" is the full one.
 var templateSets = map[string]bool{"": true, "full": true, "small": true}
+
+// shorts are what a source may do that runs short; "" refuses.
+var shorts = map[string]Short{"": ShortRefuse, "refuse": ShortRefuse, "repeat": ShortRepeat, "end": ShortEnd}
 
 // maxSpec bounds a mixture file, in bytes.
 const maxSpec = 1 << 20
@@ -161,6 +166,9 @@ func (s *Spec) check() error {
 		case !templateSets[src.TemplateSet]:
 			return bad("source %q: template_set = %q is neither full nor small", src.Name, src.TemplateSet)
 		}
+		if _, known := shorts[src.Short]; !known {
+			return bad("source %q: short = %q is none of refuse, repeat, end", src.Name, src.Short)
+		}
 	}
 	return nil
 }
@@ -186,7 +194,7 @@ func (s *Spec) Open(open func(SourceSpec) (Source, error)) (*Mixture, error) {
 	var parts []Part
 	var err error
 	for _, src := range s.Sources {
-		p := Part{Name: src.Name, Weight: src.Weight, Repeats: src.Repeats, Note: fmt.Sprintf("%s %v", src.Kind, src.Paths)}
+		p := Part{Name: src.Name, Weight: src.Weight, Repeats: src.Repeats, Short: shorts[src.Short], Note: fmt.Sprintf("%s %v", src.Kind, src.Paths)}
 		if p.Source, err = open(src); err != nil {
 			err = fmt.Errorf("source %q: %w", src.Name, err)
 			break

@@ -15,15 +15,11 @@ import (
 // letterTok is the smallest tokenizer: a byte is its id; 1 and 2 are BOS and EOS.
 type letterTok struct{}
 
-func (letterTok) EncodeBatch(texts []string, _ bool) (out [][]int32, err error) {
-	for _, t := range texts {
-		var ids []int32
-		for _, c := range []byte(t) {
-			ids = append(ids, int32(c))
-		}
-		out = append(out, ids)
+func (letterTok) EncodePlain(text string) (ids []int32, err error) {
+	for _, c := range []byte(text) {
+		ids = append(ids, int32(c))
 	}
-	return out, nil
+	return ids, nil
 }
 func (letterTok) BOS() (int32, bool) { return 1, true }
 func (letterTok) EOS() (int32, bool) { return 2, true }

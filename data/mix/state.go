@@ -21,6 +21,7 @@ type LaneState struct {
 	Name   string `json:"name"`
 	Units  int64  `json:"units"`
 	Tokens int64  `json:"tokens"`
+	Paused int    `json:"paused,omitempty"` // the last unit waits behind so many of its tokens
 }
 
 // State tells where the stream stands.
@@ -30,7 +31,7 @@ func (s *Stream) State() State {
 		Lane: s.cur.lane, Offset: s.cur.offset,
 	}
 	for i, l := range s.cur.lanes {
-		st.Lanes = append(st.Lanes, LaneState{s.m.parts[i].Name, l.units, l.tokens})
+		st.Lanes = append(st.Lanes, LaneState{s.m.parts[i].Name, l.units, l.tokens, l.paused})
 	}
 	return st
 }
@@ -51,7 +52,21 @@ func (m *Mixture) Resume(st State) (*Stream, error) {
 		if l.Name != m.parts[i].Name || l.Units < 0 || l.Units > m.limit[i] || l.Tokens < 0 {
 			return nil, fmt.Errorf("%w: source %q is out of range", ErrState, l.Name)
 		}
-		s.cur.lanes[i] = lane{l.Units, l.Tokens}
+		s.cur.lanes[i] = lane{units: l.Units, tokens: l.Tokens}
+		if l.Paused == 0 {
+			continue
+		}
+		if l.Paused < 0 || l.Units == 0 || i == st.Lane {
+			return nil, fmt.Errorf("%w: source %q has a unit that waits at %d", ErrState, l.Name, l.Paused)
+		}
+		size, err := m.parts[i].Source.UnitLen(m.unitAt(i, l.Units-1))
+		if err != nil {
+			return nil, err
+		}
+		if l.Paused >= size {
+			return nil, fmt.Errorf("%w: source %q has a unit of %d tokens that waits at %d", ErrState, l.Name, size, l.Paused)
+		}
+		s.cur.lanes[i].paused, s.cur.lanes[i].rest = l.Paused, size-l.Paused
 	}
 	if st.Lane >= 0 {
 		drawn := st.Lanes[st.Lane].Units

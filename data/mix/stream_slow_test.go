@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/primer-lm/primer/data"
@@ -86,11 +85,4 @@ func TestMemoryIsBounded(t *testing.T) {
 	if peak > base+64<<20 {
 		t.Errorf("the heap grew from %d to %d MiB", base>>20, peak>>20)
 	}
-}
-
-func heap() uint64 {
-	runtime.GC()
-	var ms runtime.MemStats
-	runtime.ReadMemStats(&ms)
-	return ms.HeapAlloc
 }

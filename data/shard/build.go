@@ -1,21 +1,24 @@
 package shard
 
 import (
-	"bufio"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"path/filepath"
+	"runtime"
 
 	"github.com/primer-lm/primer/internal/durable"
 )
 
-// Encoder is what building needs of a tokenizer; *tokenizer.Tokenizer has it.
+// Encoder is what building needs of a tokenizer; *tokenizer.Tokenizer has it. EncodePlain is called from several goroutines and
+// leaves text of special tokens ordinary text, so that no document can end itself.
 type Encoder interface {
-	EncodeBatch(texts []string, plain bool) ([][]int32, error)
+	EncodePlain(text string) ([]int32, error)
 	BOS() (int32, bool)
 	EOS() (int32, bool)
 	VocabSize() int
@@ -35,7 +38,8 @@ type Options struct {
 	ShardTokens int64  // tokens a shard at most (one unit may exceed it); 0: 2^28
 	Mask        bool   // keep a loss mask
 	Note        string // where it came from, for people
-	// Progress is called now and then with what has been written.
+	Workers     int    // goroutines that tokenize; 0: GOMAXPROCS. The files do not depend on it
+	// Progress is called now and then with what has been written, what an earlier start wrote included.
 	Progress func(units, tokens int64)
 }
 
@@ -64,51 +68,50 @@ const (
 	infoName      = "corpus.json"
 	tokenizerName = "tokenizer.json"
 	defaultTokens = 1 << 28
-	// A batch of texts goes through the tokenizer at once, over all cores.
-	batchTexts = 512
-	batchBytes = 4 << 20
 )
 
-// Build writes a corpus folder: whole, or not at all.
-func Build(fs durable.FS, dir string, enc Encoder, units iter.Seq2[Unit, error], opt Options) (Info, error) {
+// Build writes a corpus folder: whole, or not at all. It appears when it is done; until then its shards stand in DIR.part, each
+// written whole as it fills. A build that was killed, or that failed, goes on from them when it is called again with the same
+// units: those are compared by hash and not tokenized again, and the folder becomes the same to the byte. ErrOther: the units
+// or the options are others than before. durable.ErrLocked: another process builds the same folder. fs.ErrExist: it is there.
+//
+// Memory is bounded whatever the length of units: some batches of texts, and 8 bytes a unit of one shard.
+func Build(fsys durable.FS, dir string, enc Encoder, units iter.Seq2[Unit, error], opt Options) (info Info, err error) {
 	if opt.ShardTokens <= 0 {
 		opt.ShardTokens = defaultTokens
 	}
-	var info Info
-	err := durable.CommitDir(fs, dir, func(tmp *durable.Dir) error {
-		b, err := newBuilder(tmp, enc, opt)
-		if err != nil {
-			return err
-		}
-		if err := b.all(units); err != nil {
-			return err
-		}
-		info = b.info
-		return b.finish(enc)
-	})
-	return info, err
+	if opt.Workers <= 0 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	b, err := newBuilder(enc, opt)
+	if err != nil {
+		return Info{}, err
+	}
+	if b.part, err = openPart(fsys, dir, b.settings()); err != nil {
+		return Info{}, fmt.Errorf("shards %s: %w", dir, err)
+	}
+	defer func() { err = errors.Join(err, b.part.close()) }()
+	if err := b.all(units); err != nil {
+		return Info{}, b.part.abandon(err)
+	}
+	return b.info, b.finish()
 }
 
 // builder writes shards one after another.
 type builder struct {
-	tmp      *durable.Dir
 	enc      Encoder
 	opt      Options
 	info     Info
 	bos, eos int32
 	head     header
-	texts    []string // waiting for the tokenizer
-	held     int      // their bytes
-
-	file  io.WriteCloser // nil between shards
-	out   *bufio.Writer
-	index []byte // offsets so far
-	mask  []byte // bits so far
-	count Count
+	part     *part
+	open     *writer // nil between shards
+	index    []byte  // memory of the last shard's index and mask, for the next
+	mask     []byte
 }
 
-func newBuilder(tmp *durable.Dir, enc Encoder, opt Options) (*builder, error) {
-	b := &builder{tmp: tmp, enc: enc, opt: opt}
+func newBuilder(enc Encoder, opt Options) (*builder, error) {
+	b := &builder{enc: enc, opt: opt}
 	var ok1, ok2 bool
 	b.bos, ok1 = enc.BOS()
 	b.eos, ok2 = enc.EOS()
@@ -130,144 +133,88 @@ func newBuilder(tmp *durable.Dir, enc Encoder, opt Options) (*builder, error) {
 	return b, nil
 }
 
-// all takes every unit; texts wait until a batch is full.
+// settings is all that decides the bytes of a shard but the units.
+func (b *builder) settings() settings {
+	return settings{version, b.info.Tokenizer, b.info.Vocab, b.opt.ShardTokens, b.opt.Mask}
+}
+
+// all tokenizes and writes every unit that no shard has yet.
 func (b *builder) all(units iter.Seq2[Unit, error]) error {
-	for u, err := range units {
-		if err != nil {
-			return err
-		}
-		if u.Tokens == nil {
-			b.texts = append(b.texts, u.Text)
-			if b.held += len(u.Text); len(b.texts) >= batchTexts || b.held >= batchBytes {
-				err = b.flush()
-			}
-		} else if err = b.flush(); err == nil { // order stays
-			err = b.add(u.Tokens, u.Mask)
-		}
-		if err != nil {
-			return err
-		}
+	for _, r := range b.part.done {
+		b.count(r)
 	}
-	if err := b.flush(); err != nil {
+	err := b.encodeAll(b.part.remaining(units), func(batch *batch) error {
+		if err := b.add(batch); err != nil {
+			return err
+		}
+		if b.opt.Progress != nil {
+			b.opt.Progress(b.progress())
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	if b.info.Units == 0 {
-		return fmt.Errorf("%w: there is no unit to write", ErrUnit)
-	}
-	return b.close()
-}
-
-// flush encodes the waiting texts. Text of special tokens stays ordinary text, so
-// that no document can end itself.
-func (b *builder) flush() error {
-	if len(b.texts) == 0 {
-		return nil
-	}
-	encoded, err := b.enc.EncodeBatch(b.texts, true)
-	if err != nil {
-		return fmt.Errorf("tokenizer, in units %d to %d: %w", b.info.Units, b.info.Units+int64(len(b.texts))-1, err)
-	}
-	for _, ids := range encoded {
-		unit := make([]int32, 0, len(ids)+2)
-		unit = append(append(append(unit, b.bos), ids...), b.eos)
-		if err := b.add(unit, nil); err != nil {
-			return err
-		}
-	}
-	b.texts, b.held = b.texts[:0], 0
-	if b.opt.Progress != nil {
-		b.opt.Progress(b.info.Units, b.info.Tokens)
-	}
-	return nil
-}
-
-// add writes one unit, into the next shard where this one is full.
-func (b *builder) add(ids []int32, mask []uint8) error {
-	switch {
-	case len(ids) == 0:
-		return fmt.Errorf("%w: unit %d has no token", ErrUnit, b.info.Units)
-	case mask != nil && (!b.opt.Mask || len(mask) != len(ids)):
-		return fmt.Errorf("%w: unit %d has %d tokens and a mask of %d (is Mask on?)", ErrUnit, b.info.Units, len(ids), len(mask))
-	}
-	if b.file != nil && b.count.Tokens+int64(len(ids)) > b.opt.ShardTokens {
+	if b.open != nil {
 		if err := b.close(); err != nil {
 			return err
 		}
 	}
-	if err := b.open(); err != nil {
-		return err
+	if b.info.Units == 0 {
+		return fmt.Errorf("%w: there is no unit to write", ErrUnit)
 	}
-	var word [4]byte
-	for i, id := range ids {
-		if uint32(id) >= b.head.vocab {
-			return fmt.Errorf("%w: unit %d token %d is %d, the vocabulary has %d", ErrUnit, b.info.Units, i, id, b.head.vocab)
+	return nil
+}
+
+func (b *builder) progress() (units, tokens int64) {
+	units, tokens = b.info.Units, b.info.Tokens
+	if b.open != nil {
+		units, tokens = units+b.open.count.Units, tokens+b.open.count.Tokens
+	}
+	return units, tokens
+}
+
+// add writes a batch, each unit into the next shard where this one is full.
+func (b *builder) add(batch *batch) error {
+	raw := batch.raw
+	for i := range batch.units {
+		u := &batch.encoded[i]
+		if b.open != nil && b.open.count.Tokens+u.tokens > b.opt.ShardTokens {
+			if err := b.close(); err != nil {
+				return err
+			}
 		}
-		binary.LittleEndian.PutUint32(word[:], uint32(id))
-		b.out.Write(word[:b.head.width()]) // a failure sticks and is seen by close
-		b.addMask(b.count.Tokens+int64(i), mask == nil || mask[i] != 0)
+		if b.open == nil {
+			if err := b.begin(); err != nil {
+				return err
+			}
+		}
+		n := u.tokens * b.head.width()
+		b.open.add(u, raw[:n], batch.units[i].Mask)
+		raw = raw[n:]
 	}
-	b.count.Tokens += int64(len(ids))
-	b.count.Units++
-	b.index = binary.LittleEndian.AppendUint64(b.index, uint64(b.count.Tokens))
-	b.info.Units++
-	b.info.Tokens += int64(len(ids))
 	return nil
 }
 
-func (b *builder) addMask(at int64, counts bool) {
-	if at%8 == 0 && b.opt.Mask {
-		b.mask = append(b.mask, 0)
-	}
-	if !counts {
-		return
-	}
-	b.info.LossTokens++
-	if b.opt.Mask {
-		b.mask[at/8] |= 1 << (at % 8)
-	}
+// count takes over a shard that is whole.
+func (b *builder) count(r record) {
+	b.info.Units += r.Count.Units
+	b.info.Tokens += r.Count.Tokens
+	b.info.LossTokens += r.Loss
+	b.info.Shards = append(b.info.Shards, r.Count)
 }
 
-// open starts a shard unless one is open.
-func (b *builder) open() (err error) {
-	if b.file != nil {
-		return nil
+// finish writes corpus.json, the tokenizer's copy and the manifest, and gives the folder its name.
+func (b *builder) finish() error {
+	files := map[string]durable.Sum{}
+	for _, r := range b.part.done {
+		files[r.Count.File] = r.Sum
 	}
-	b.count = Count{File: fmt.Sprintf("%05d.shard", len(b.info.Shards))}
-	if b.file, err = b.tmp.Create(b.count.File); err != nil {
+	write := func(name string, content func(w io.Writer) error) (err error) {
+		files[name], err = durable.WriteFileSum(b.part.fsys, filepath.Join(b.part.path, name), content)
 		return err
 	}
-	b.out = bufio.NewWriterSize(b.file, 1<<18)
-	b.out.Write(b.head.front())
-	b.index, b.mask = make([]byte, 8), b.mask[:0]
-	return nil
-}
-
-// close writes mask, index and footer of the open shard.
-func (b *builder) close() error {
-	if b.file == nil {
-		return nil
-	}
-	h := b.head
-	h.units, h.tokens = b.count.Units, b.count.Tokens
-	var zeros [8]byte
-	raw := h.tokens * h.width()
-	b.out.Write(zeros[:pad8(raw)-raw])
-	b.out.Write(b.mask)
-	b.out.Write(zeros[:pad8(int64(len(b.mask)))-int64(len(b.mask))])
-	b.out.Write(b.index)
-	b.out.Write(h.footer())
-	err := b.out.Flush()
-	if e := b.file.Close(); err == nil {
-		err = e
-	}
-	b.file = nil
-	b.info.Shards = append(b.info.Shards, b.count)
-	return err
-}
-
-// finish writes corpus.json and the tokenizer's copy.
-func (b *builder) finish(enc Encoder) error {
-	err := b.tmp.WriteFile(infoName, func(w io.Writer) error {
+	err := write(infoName, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(b.info)
@@ -275,8 +222,21 @@ func (b *builder) finish(enc Encoder) error {
 	if err != nil {
 		return err
 	}
-	return b.tmp.WriteFile(tokenizerName, func(w io.Writer) error {
-		_, err := w.Write(enc.JSON())
+	err = write(tokenizerName, func(w io.Writer) error {
+		_, err := w.Write(b.enc.JSON())
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return b.part.commit(durable.Manifest{Files: files})
+}
+
+// there tells whether a path exists.
+func there(fsys durable.FS, path string) (bool, error) {
+	_, err := fsys.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -2,6 +2,10 @@
 //
 // Where to begin: Build writes a corpus, Open maps it; a Set is a mix.Source.
 //
+// Build tokenizes on all cores and writes in the order of the units, so the bytes do not depend on how many goroutines there are.
+// Until it is done the shards stand in NAME.part, with NAME.part.log beside it; a build that was killed goes on from the last whole
+// one and ends in the same bytes.
+//
 // A unit is one text as the model sees it: BOS + text + EOS, once each, or tokens
 // that were made elsewhere. A corpus is a folder that appears whole
 // (internal/durable) and holds

@@ -12,4 +12,6 @@ var (
 	ErrNotShards = errors.New("not a folder of shards")
 	// ErrTokenizer: shards were made with another tokenizer.
 	ErrTokenizer = errors.New("another tokenizer")
+	// ErrOther: what an interrupted build left was begun with other units or options.
+	ErrOther = errors.New("another build")
 )

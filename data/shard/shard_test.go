@@ -21,22 +21,15 @@ type bytesTok struct {
 	noEOS bool
 }
 
-func (bytesTok) EncodeBatch(texts []string, plain bool) ([][]int32, error) {
-	if !plain {
-		panic("corpus texts are encoded plain")
+func (bytesTok) EncodePlain(text string) ([]int32, error) {
+	if strings.Contains(text, "bad") {
+		return nil, errors.New("cannot encode")
 	}
-	var out [][]int32
-	for _, t := range texts {
-		if strings.Contains(t, "bad") {
-			return nil, errors.New("cannot encode")
-		}
-		ids := []int32{}
-		for _, c := range []byte(t) {
-			ids = append(ids, int32(c)+3)
-		}
-		out = append(out, ids)
+	ids := []int32{}
+	for _, c := range []byte(text) {
+		ids = append(ids, int32(c)+3)
 	}
-	return out, nil
+	return ids, nil
 }
 func (bytesTok) BOS() (int32, bool)   { return 1, true }
 func (t bytesTok) EOS() (int32, bool) { return 2, !t.noEOS }
@@ -141,7 +134,7 @@ func TestRefusedBuilds(t *testing.T) {
 		"no tokens":   {bytesTok{vocab: 300}, seq(Unit{Tokens: []int32{}}), Options{}, "no token"},
 		"id":          {bytesTok{vocab: 300}, seq(Unit{Tokens: []int32{300}}), Options{}, "is 300"},
 		"negative":    {bytesTok{vocab: 300}, seq(Unit{Tokens: []int32{-1}}), Options{}, "is -1"},
-		"tokenizer":   {bytesTok{vocab: 300}, seq(Unit{Text: "a"}, Unit{Text: "bad"}), Options{}, "units 0 to 1"},
+		"tokenizer":   {bytesTok{vocab: 300}, seq(Unit{Text: "a"}, Unit{Text: "bad"}), Options{}, "unit 1: tokenizer"},
 		"source":      {bytesTok{vocab: 300}, fails, Options{}, "source broke"},
 	} {
 		dir := filepath.Join(t.TempDir(), "c")

@@ -43,10 +43,11 @@ var ownRules = []rule{
 	{pkg: "data/curate", allow: []string{"data", "data/shard"}},
 	{pkg: "data/sample", allow: []string{"data", "data/shard"}},
 	{pkg: "data/sample/internal/...", allow: []string{"data", "data/shard", "data/sample"}},
+	{pkg: "data/report/page"},
 	{pkg: "data/report", allow: []string{"data/..."}},
 
 	{pkg: "synth", allow: []string{"model/...", "tokenizer", "data", "kernels", "kernels/device", "eval/metric"}},
-	{pkg: "synth/job", allow: []string{"synth", "data", "model/generate"}},
+	{pkg: "synth/job", allow: []string{"synth", "data", "data/report/page", "model/generate"}},
 
 	{pkg: "train", allow: []string{"model/...", "data/...", "kernels", "train/..."}},
 	{pkg: "train/collective", allow: []string{"kernels", "kernels/cuda"}},

@@ -35,12 +35,13 @@ func Corpus(stdio IO) *cobra.Command {
 			"  corpus template --in chains.jsonl --out texts.jsonl\n" +
 			"  corpus tokenize --in texts.jsonl --tokenizer DIR --out shards/texts\n" +
 			"  corpus mix --in mixture.toml\n" +
-			"  corpus inspect --in chains.jsonl --kind chains --show 2",
+			"  corpus inspect --in chains.jsonl --kind chains --show 2\n" +
+			"  corpus report --in augmented --out report",
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(corpusDatasets(stdio), corpusConvert(stdio), corpusMine(stdio), corpusFilter(stdio),
-		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio))
+		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio), corpusReport(stdio))
 	cmd.AddCommand(corpusCurate(stdio), corpusOverlap(stdio), corpusContamination(stdio))
 	return cmd
 }
@@ -192,14 +193,21 @@ func corpusTokenize(stdio IO) *cobra.Command {
 func corpusMix(stdio IO) *cobra.Command {
 	c := &corpusFlags{stdio: stdio}
 	var cache string
+	var recipes recipeFlags
 	cmd := &cobra.Command{
 		Use:   "mix",
-		Short: "Say what a mixture file takes from its sources",
+		Short: "Say what a mixture file takes from its sources; write the paper's mixtures as files",
 		Long: "Mix draws a whole mixture and prints its manifest: texts, tokens, share and passes of every source. The rows themselves\n" +
-			"are drawn again, the same, when a model is trained on the file.",
-		Example: "  corpus mix --in mixture.toml\n  corpus mix --in mixture.toml --json --out manifest.json",
-		Args:    noArgs,
+			"are drawn again, the same, when a model is trained on the file.\n\n" +
+			"The paper's mixtures are there as files: --recipes lists them and what they read, --recipe NAME writes one, to --out or to\n" +
+			"standard output. Put it beside the folders that it names.",
+		Example: "  corpus mix --in mixture.toml\n  corpus mix --in mixture.toml --json --out manifest.json\n" +
+			"  corpus mix --recipes\n  corpus mix --recipe general-instruct --out mixture.toml",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if recipes.given() {
+				return recipes.run(c)
+			}
 			if err := c.check(false); err != nil {
 				return err
 			}
@@ -212,8 +220,9 @@ func corpusMix(stdio IO) *cobra.Command {
 			return c.mix(cmd.Context(), cache)
 		},
 	}
-	c.bind(cmd, "one mixture `file` (.toml)", "`file` for the manifest, as JSON")
+	c.bind(cmd, "one mixture `file` (.toml)", "`file` for the manifest, as JSON; with --recipe, for the mixture")
 	c.bindTokenizer(cmd)
+	recipes.bind(cmd)
 	cmd.Flags().StringVar(&cache, "shards", "", "`folder` for texts as tokens (default IN.shards)")
 	return cmd
 }
@@ -274,9 +283,9 @@ func firstShards(sources []mix.SourceSpec) string {
 
 func printManifest(w io.Writer, m *mix.Manifest) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "source\ttexts\ttokens\tshare\tpasses\t")
+	fmt.Fprintln(t, "source\ttexts\ttokens\tshare\tasked\tpasses\t")
 	for _, s := range m.Sources {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%.1f%%\t%.2f\t\n", s.Name, s.Units, s.Tokens, 100*s.Share, s.Repeats)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.2f%%\t%.2f%%\t%.2f\t\n", s.Name, s.Units, s.Tokens, 100*s.Share, 100*s.Asked, s.Repeats)
 	}
 	t.Flush()
 	fmt.Fprintf(w, "%d rows of %d tokens\n", m.Rows, m.Length)

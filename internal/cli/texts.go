@@ -20,8 +20,6 @@ import (
 	"github.com/primer-lm/primer/data/records"
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
-	"github.com/primer-lm/primer/internal/durable"
-	"github.com/primer-lm/primer/internal/progress"
 	"github.com/primer-lm/primer/tokenizer"
 )
 
@@ -112,17 +110,17 @@ func (t *texts) build(ctx context.Context, stdio IO, dir string, tok *tokenizer.
 	if err != nil {
 		return shard.Info{}, err
 	}
+	meter := t.meter(stdio, paths, &report)
 	units := func(yield func(shard.Unit, error) bool) {
 		for r, err := range checked(ctx, rendered) {
+			meter.read.Store(report.Bytes)
 			if !yield(shard.Unit{Text: r.Text}, err) || err != nil {
 				return
 			}
 		}
 	}
-	line := progress.New(stdio.Err, "tokenize")
-	info, err := shard.Build(durable.OS, dir, tok, units, shard.Options{Note: fmt.Sprintf("%s %v", t.kind, paths),
-		Progress: func(units, tokens int64) { line.Update(units, 0, progress.F("tokens", progress.Count(tokens))) }})
-	line.Done()
+	info, err := buildShards(ctx, stdio, dir, tok, units, shard.Options{Note: fmt.Sprintf("%s %v", t.kind, paths), Progress: meter.wrote})
+	meter.line.Done()
 	stdio.problems(&report)
 	if err == nil && info.Units == 0 {
 		err = data.ErrEmpty

@@ -38,6 +38,15 @@ func (m Manifest) encode() []byte {
 	return append(b, '\n')
 }
 
+// WriteManifest writes the manifest of a folder whose files were written one by one with WriteFileSum: its last file. With RenameDir
+// it makes a folder that appears whole but that is not begun anew after a crash.
+func WriteManifest(fsys FS, dir string, m Manifest) error {
+	return WriteFile(fsys, filepath.Join(dir, ManifestName), func(w io.Writer) error {
+		_, err := w.Write(m.encode())
+		return err
+	})
+}
+
 // ReadManifest reads the manifest of a folder: ErrNoManifest or ErrDamaged when it is not there or not as it was written.
 func ReadManifest(fsys FS, dir string) (Manifest, error) {
 	name := filepath.Join(dir, ManifestName)

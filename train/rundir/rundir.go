@@ -2,6 +2,7 @@
 //
 //	config.toml or config.json  what the run resolved; another one is refused
 //	status.json                 running, finished, interrupted or failed, and why
+//	mixture.json                what was taken of each source up to the newest checkpoint
 //	metrics.jsonl               one line a step
 //	tb/                         TensorBoard event files, one per start
 //	checkpoints/step-N/         committed folders, verified before they are read
@@ -48,6 +49,7 @@ var (
 const (
 	lockName       = ".lock"
 	statusName     = "status.json"
+	takenName      = "mixture.json"
 	metricsName    = "metrics.jsonl"
 	eventsName     = "tb"
 	checkpointsDir = "checkpoints"

@@ -41,6 +41,22 @@ func (r *Run) SetStatus(s Status) error {
 	})
 }
 
+// Taken is the content of mixture.json: what a run took of its data up to the checkpoint of a step.
+type Taken struct {
+	Step   int64 `json:"step"`
+	Tokens int64 `json:"tokens"`
+	Data   any   `json:"data"` // of a mixture: its manifest, with texts, tokens, share and passes of every source
+}
+
+// SetTaken writes mixture.json.
+func (r *Run) SetTaken(t Taken) error {
+	return durable.WriteFile(r.fsys, r.path(takenName), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(t)
+	})
+}
+
 // ReadStatus reads the status.json of a run directory, also of one that a process works in; fs.ErrNotExist when the run was never
 // begun.
 func ReadStatus(fsys durable.FS, dir string) (Status, error) {
