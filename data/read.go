@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 )
 
@@ -20,25 +19,12 @@ type Options struct {
 	Report     *Report   // counts, where they are wanted
 	Stdin      io.Reader // what "-" reads; nil is os.Stdin
 	Tables     *Tables   // reads files of more layouts; nil: they are unknown
+	Store      Store     // reads s3:// inputs; nil: they are refused
 }
 
-// Tables reads files of records in layouts that this package does not know; data/records has one for Parquet, CSV and TSV.
-type Tables struct {
-	Knows func(path string) bool
-	// Read gives every record's number, from 1, and its JSON. An error that is ErrBroken costs one record, any other is the
-	// last.
-	Read func(path string, report *Report) iter.Seq2[Row, error]
-}
-
-// Row is one record of a table.
-type Row struct {
-	N    int64
-	JSON []byte // valid until the next is read
-}
-
-// Files gives the files that the inputs are, in the order in which they are read; "-" is itself.
+// Files gives the names of the files that the inputs are, in the order in which they are read; "-" is itself.
 func Files(paths []string, opt Options) ([]string, error) {
-	inputs, err := expand(paths, &opt)
+	inputs, err := Inputs(paths, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +78,14 @@ func records[T any](paths []string, opt Options, decode func([]byte, string) (T,
 			r.report = &Report{}
 		}
 		var none T
-		inputs, err := expand(paths, &opt)
+		inputs, err := Inputs(paths, opt)
 		if err != nil {
 			yield(none, err)
 			return
 		}
 		before := r.report.Records
 		for i := range inputs {
-			if err := r.file(&inputs[i]); err != nil {
+			if err := r.file(inputs[i]); err != nil {
 				if err != errStop {
 					yield(none, err)
 				}
@@ -121,19 +107,24 @@ func firstProblem(r *Report) string {
 	return fmt.Sprintf("; first: %s:%d: %s", p.File, p.Line, p.Reason)
 }
 
-func (r *reader[T]) file(in *input) error {
+func (r *reader[T]) file(in *File) error {
 	if in.kind == table {
 		return r.table(in)
 	}
-	stdin := r.opt.Stdin
-	if stdin == nil {
-		stdin = os.Stdin
+	var rc io.ReadCloser
+	var err error
+	if in.path == Stdin {
+		rc, err = openStdin(in, &r.opt, r.report)
+	} else {
+		rc, err = in.Open(r.report)
 	}
-	rc, err := open(in, stdin, r.report)
 	if err != nil {
 		return fileError(in.path, err)
 	}
 	defer rc.Close()
+	if in.kind == table { // told by what standard input holds
+		return r.table(&File{path: in.path, kind: table, from: opened{rc}})
+	}
 	r.report.Files++
 	switch {
 	case in.kind == JSONL:
@@ -147,26 +138,6 @@ func (r *reader[T]) file(in *input) error {
 		return err
 	}
 	return fileError(in.path, err)
-}
-
-// table reads a file of another layout.
-func (r *reader[T]) table(in *input) error {
-	for row, err := range r.opt.Tables.Read(in.path, r.report) {
-		if err == nil {
-			err = r.line(in, row.N, row.JSON)
-		} else if le := (*LineError)(nil); errors.Is(err, ErrBroken) && !r.opt.Strict && errors.As(err, &le) {
-			r.report.Broken++
-			r.report.problem(le)
-			err = nil
-		}
-		if err == errStop {
-			return err
-		}
-		if err != nil {
-			return fileError(in.path, err)
-		}
-	}
-	return nil
 }
 
 // fileError puts the file's name into an error, once.
@@ -185,7 +156,7 @@ func fileError(path string, err error) error {
 }
 
 // line handles one JSON line.
-func (r *reader[T]) line(in *input, n int64, line []byte) error {
+func (r *reader[T]) line(in *File, n int64, line []byte) error {
 	r.report.Lines++
 	if len(bytes.TrimSpace(line)) == 0 {
 		r.report.Blank++
@@ -209,7 +180,7 @@ func (r *reader[T]) line(in *input, n int64, line []byte) error {
 }
 
 // valid replaces invalid UTF-8, or refuses it when strict.
-func (r *reader[T]) valid(in *input, n int64, b []byte) ([]byte, error) {
+func (r *reader[T]) valid(in *File, n int64, b []byte) ([]byte, error) {
 	b, bad := repair(b)
 	if !bad {
 		return b, nil
@@ -223,7 +194,7 @@ func (r *reader[T]) valid(in *input, n int64, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (r *reader[T]) give(in *input, n int64, record T) error {
+func (r *reader[T]) give(in *File, n int64, record T) error {
 	if id := r.id(&record); *id == "" {
 		*id = fmt.Sprintf("%s:%d", filepath.Base(display(in.path)), n)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -26,7 +25,7 @@ var codecs = map[format.CompressionCodec]bool{
 // parquet reads a Parquet file. The library panics on some damaged files: that is an error
 // of the file here.
 func (r *reader) parquet() (err error) {
-	f, err := os.Open(r.path)
+	f, err := r.file.OpenAt()
 	if err != nil {
 		return err
 	}
@@ -40,14 +39,10 @@ func (r *reader) parquet() (err error) {
 			err = fmt.Errorf("%w: Parquet: %v", data.ErrStream, p)
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
+	if err := checkFooter(f, f.Size()); err != nil {
 		return err
 	}
-	if err := checkFooter(f, info.Size()); err != nil {
-		return err
-	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
 	}
