@@ -159,6 +159,9 @@ func expandFolder(root string, opt *Options) ([]*File, error) {
 	if made, ours, err := synthesized(root); ours || err != nil {
 		return made, err
 	}
+	if made, ours, err := exported(root, opt); ours || err != nil {
+		return made, err
+	}
 	var inputs []*File
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -15,7 +15,8 @@ type Options struct {
 	Kind       Kind      // layout of every input; Auto: by file name
 	Strict     bool      // a broken line or invalid UTF-8 ends the reading with an error
 	BlankSplit bool      // plain text: documents are separated by blank lines
-	TextField  string    // JSON field that holds the text; "" is "text"
+	TextField  string    // short for Columns.Text, which goes first
+	Columns    Columns   // where the fields stand in foreign records
 	Report     *Report   // counts, where they are wanted
 	Stdin      io.Reader // what "-" reads; nil is os.Stdin
 	Tables     *Tables   // reads files of more layouts; nil: they are unknown
@@ -37,7 +38,7 @@ func Files(paths []string, opt Options) ([]string, error) {
 
 // Documents streams the documents of the inputs. The first error ends it.
 func Documents(paths []string, opt Options) iter.Seq2[Document, error] {
-	return records(paths, opt, DecodeDocument,
+	return records(paths, opt, decodeDocument,
 		func(d *Document) *string { return &d.ID },
 		func(d Document) Document { return d })
 }
@@ -45,7 +46,7 @@ func Documents(paths []string, opt Options) iter.Seq2[Document, error] {
 // Examples streams examples: documents, documents with pairs, and read_collection
 // lines. The first error ends it.
 func Examples(paths []string, opt Options) iter.Seq2[Example, error] {
-	return records(paths, opt, DecodeExample,
+	return records(paths, opt, decodeExample,
 		func(e *Example) *string { return &e.ID },
 		func(d Document) Example { return Example{Document: d} })
 }
@@ -53,7 +54,7 @@ func Examples(paths []string, opt Options) iter.Seq2[Example, error] {
 // Chains streams chains; an example alone is a chain of one. The first error
 // ends it.
 func Chains(paths []string, opt Options) iter.Seq2[Chain, error] {
-	return records(paths, opt, DecodeChain,
+	return records(paths, opt, decodeChain,
 		func(c *Chain) *string { return &c.ID },
 		func(d Document) Chain { return Chain{ID: d.ID, Examples: []Example{{Document: d}}} })
 }
@@ -62,7 +63,7 @@ func Chains(paths []string, opt Options) iter.Seq2[Chain, error] {
 type reader[T any] struct {
 	opt    Options
 	report *Report
-	decode func(line []byte, textField string) (T, error)
+	decode func(line []byte, columns *Columns) (T, error)
 	id     func(*T) *string
 	text   func(Document) T
 	yield  func(T, error) bool
@@ -70,9 +71,12 @@ type reader[T any] struct {
 
 // records is the loop behind Documents, Examples and Chains. A record without an
 // id gets "<file name>:<line>", so that draws by id stay put when folders move.
-func records[T any](paths []string, opt Options, decode func([]byte, string) (T, error),
+func records[T any](paths []string, opt Options, decode func([]byte, *Columns) (T, error),
 	id func(*T) *string, text func(Document) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		if opt.Columns.Text == "" {
+			opt.Columns.Text = opt.TextField
+		}
 		r := reader[T]{opt, opt.Report, decode, id, text, yield}
 		if r.report == nil {
 			r.report = &Report{}
@@ -166,7 +170,7 @@ func (r *reader[T]) line(in *File, n int64, line []byte) error {
 	if err != nil {
 		return err
 	}
-	record, err := r.decode(line, r.opt.TextField)
+	record, err := r.decode(line, &r.opt.Columns)
 	if err != nil {
 		le := &LineError{File: display(in.path), Line: n, Err: err}
 		if r.opt.Strict {

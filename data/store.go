@@ -153,10 +153,10 @@ func (o *objectAt) ReadAt(p []byte, off int64) (int, error) {
 
 const (
 	// maxBreaks is how many connections may break one after another without a byte between them.
-	maxBreaks = 8
+	maxBreaks = 7
 	// firstPause is waited after the first of them; each later pause is twice as long, up to maxPause.
 	firstPause = 50 * time.Millisecond
-	maxPause   = 5 * time.Second
+	maxPause   = 2 * time.Second
 )
 
 // objectReader reads an object from next to end, and goes on where it was when a connection breaks: stores also cut

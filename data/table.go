@@ -19,6 +19,9 @@ type Tables struct {
 // TableOptions is what the reader of a table may need to know.
 type TableOptions struct {
 	Report *Report
+	// Choose gives the columns that are needed of those that there are, nil for all. It is nil itself where all are wanted,
+	// and for records that are more than a text.
+	Choose func(names []string) ([]string, error)
 }
 
 // Row is one record of a table: JSON, or a document as it is.
@@ -51,7 +54,11 @@ func Join(tables ...*Tables) *Tables {
 
 // table reads a file of another layout.
 func (r *reader[T]) table(in *File) error {
-	for row, err := range r.opt.Tables.Read(in, TableOptions{Report: r.report}) {
+	opt := TableOptions{Report: r.report}
+	if _, document := any((*T)(nil)).(*Document); document {
+		opt.Choose = r.opt.Columns.choose
+	}
+	for row, err := range r.opt.Tables.Read(in, opt) {
 		if err == nil {
 			err = r.row(in, &row)
 		} else if le := (*LineError)(nil); errors.Is(err, ErrBroken) && !r.opt.Strict && errors.As(err, &le) {

@@ -34,6 +34,9 @@ type Options struct {
 	Keyed string
 	// Header names the columns of a CSV or TSV file that has none of its own.
 	Header []string
+	// Choose gives the columns of a table that are wanted, of those that there are; nil for all. Parquet is not read for the
+	// others.
+	Choose func(names []string) ([]string, error)
 }
 
 // Layout is how a file's records are laid out.
@@ -95,6 +98,7 @@ type reader struct {
 	opt    Options
 	report *data.Report
 	yield  func(Record, error) bool
+	keep   []string // columns that are wanted; nil: all
 }
 
 func (r *reader) read() error {

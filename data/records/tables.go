@@ -19,7 +19,7 @@ func Tables() *data.Tables {
 		},
 		Read: func(f *data.File, opt data.TableOptions) iter.Seq2[data.Row, error] {
 			return func(yield func(data.Row, error) bool) {
-				for r, err := range ReadFile(f, Options{}, opt.Report) {
+				for r, err := range ReadFile(f, Options{Choose: opt.Choose}, opt.Report) {
 					if !yield(data.Row{N: r.N, JSON: r.JSON}, err) {
 						return
 					}

@@ -90,6 +90,7 @@ var thirdParty = map[string][]string{
 	"github.com/minio/minio-go/v7":                  {"data/s3"},
 	"codeberg.org/readeck/go-readability/v2":        {"data/warc"},
 	"golang.org/x/net/html":                         {"data/warc"},
+	"github.com/andybalholm/brotli":                 {"data/warc"},
 	"github.com/daulet/tokenizers":                  {"tokenizer"},
 	"github.com/nlpodyssey/safetensors":             {"model/hf"},
 	"github.com/prometheus/client_golang":           {"serve/..."},
