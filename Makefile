@@ -96,8 +96,8 @@ test-asan: setup ## AddressSanitizer, with leaks, on the packages that have C
 tsan: # kernels and thread team in plain C under ThreadSanitizer, which Go's detector does not see
 	$(MAKE) -C kernels/cpu/tsan
 
-test-python: setup peers # folders that Primer writes, loaded by transformers; clients of the server; gpu-check's peers, on the CPU
-	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -tags slow -run 'Transformers|Python' -count 1 -v ./model/hf ./tokenizer ./serve ./bench/gpu
+test-python: setup peers # folders that Primer writes, loaded by transformers; clients of the server; gpu-check's peers, on the CPU; exports, read by datasets and Megatron
+	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -tags slow -run 'Transformers|Python' -count 1 -v ./model/hf ./tokenizer ./serve ./bench/gpu ./data/export
 
 bench-peers: setup $(VENV)/bench-pins ## end-to-end speed beside PyTorch and llama.cpp, in one run
 	PRIMER_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/speed

@@ -8,16 +8,24 @@ import (
 // DecodeDocument reads one JSON line as a document. textField names the field
 // that holds the text, "text" where it is empty. A blank text is an error.
 func DecodeDocument(line []byte, textField string) (Document, error) {
+	return decodeDocument(line, &Columns{Text: textField})
+}
+
+func decodeDocument(line []byte, columns *Columns) (Document, error) {
 	members, err := parse(line)
 	if err != nil {
 		return Document{}, err
 	}
 	var doc Document
-	if err := doc.fill(members, textField); err != nil {
+	if err := doc.fill(members, columns); err != nil {
 		return Document{}, err
 	}
 	if blank(doc.Text) {
-		return Document{}, broken("field %q is missing or empty", textName(textField))
+		names := make([]string, len(members))
+		for i, m := range members {
+			names[i] = m.key
+		}
+		return Document{}, broken("%s", columns.unknownText(names))
 	}
 	return doc, nil
 }
@@ -25,15 +33,23 @@ func DecodeDocument(line []byte, textField string) (Document, error) {
 // DecodeExample reads one JSON line as an example: a document with pairs, a
 // document alone, or a read_collection line. Text or a pair must be there.
 func DecodeExample(line []byte, textField string) (Example, error) {
+	return decodeExample(line, &Columns{Text: textField})
+}
+
+func decodeExample(line []byte, columns *Columns) (Example, error) {
 	members, err := parse(line)
 	if err != nil {
 		return Example{}, err
 	}
-	return exampleOf(members, textField)
+	return exampleOf(members, columns)
 }
 
 // DecodeChain reads one JSON line as a chain; an example alone is a chain of one.
 func DecodeChain(line []byte, textField string) (Chain, error) {
+	return decodeChain(line, &Columns{Text: textField})
+}
+
+func decodeChain(line []byte, columns *Columns) (Chain, error) {
 	members, err := parse(line)
 	if err != nil {
 		return Chain{}, err
@@ -45,7 +61,7 @@ func DecodeChain(line []byte, textField string) (Chain, error) {
 		case isNull(m.raw):
 		case m.key == "examples":
 			isChain = true
-			if chain.Examples, err = examplesOf(m.raw, textField); err != nil {
+			if chain.Examples, err = examplesOf(m.raw, columns); err != nil {
 				return Chain{}, err
 			}
 		case m.key == "id":
@@ -57,7 +73,7 @@ func DecodeChain(line []byte, textField string) (Chain, error) {
 		}
 	}
 	if !isChain {
-		ex, err := exampleOf(members, textField)
+		ex, err := exampleOf(members, columns)
 		return Chain{ID: ex.ID, Examples: []Example{ex}}, err
 	}
 	if len(chain.Examples) == 0 {
@@ -78,7 +94,7 @@ func parse(line []byte) ([]member, error) {
 	return splitObject(line)
 }
 
-func exampleOf(members []member, textField string) (Example, error) {
+func exampleOf(members []member, columns *Columns) (Example, error) {
 	if isRelease(members) {
 		return releaseExample(members)
 	}
@@ -104,16 +120,16 @@ func exampleOf(members []member, textField string) (Example, error) {
 			ex.Pairs = append(ex.Pairs, p)
 		}
 	}
-	if err := ex.fill(rest, textField); err != nil {
+	if err := ex.fill(rest, columns); err != nil {
 		return Example{}, err
 	}
 	if blank(ex.Text) && len(ex.Pairs) == 0 {
-		return Example{}, broken("neither field %q nor a pair", textName(textField))
+		return Example{}, broken("neither field %q nor a pair", textName(columns.Text))
 	}
 	return ex, nil
 }
 
-func examplesOf(raw []byte, textField string) ([]Example, error) {
+func examplesOf(raw []byte, columns *Columns) ([]Example, error) {
 	elements, err := splitArray("examples", raw)
 	if err != nil {
 		return nil, err
@@ -123,7 +139,7 @@ func examplesOf(raw []byte, textField string) ([]Example, error) {
 		members, err := splitObject(e)
 		if err == nil {
 			var ex Example
-			if ex, err = exampleOf(members, textField); err == nil {
+			if ex, err = exampleOf(members, columns); err == nil {
 				examples = append(examples, ex)
 				continue
 			}
@@ -134,14 +150,18 @@ func examplesOf(raw []byte, textField string) ([]Example, error) {
 }
 
 // fill sets the document's fields from the members and keeps the unknown ones.
-func (d *Document) fill(members []member, textField string) error {
+func (d *Document) fill(members []member, columns *Columns) error {
+	members, err := columns.apply(members)
+	if err != nil {
+		return err
+	}
 	for _, m := range members {
 		if isNull(m.raw) {
 			continue
 		}
 		var err error
 		switch m.key {
-		case textName(textField):
+		case "text":
 			d.Text, err = stringOf(m)
 		case "id":
 			d.ID, err = idOf(m.raw)
@@ -151,8 +171,6 @@ func (d *Document) fill(members []member, textField string) error {
 			d.Source, err = stringOf(m)
 		case "domain":
 			d.Domain, err = stringOf(m)
-		case "text":
-			err = broken("field %q beside %q, which was chosen as the text", "text", textField)
 		default:
 			keep(&d.Extra, m)
 		}

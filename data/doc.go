@@ -2,8 +2,9 @@
 // them: Document, Pair, Example and Chain, one JSON form each, one per line.
 //
 // Readers stream (iter.Seq2) in bounded memory from .jsonl and plain text, each
-// plain, .gz or .zst, from files, globs, folders and "-" (standard input); Options.Tables
-// adds Parquet, CSV and TSV. The folder that synthesize writes reads as its chains.
+// plain, .gz, .zst, .bz2, .xz or .lz4, from files, globs, folders, .zip archives and "-"
+// (standard input). Options.Tables adds Parquet, CSV, TSV and web archives, Options.Store
+// s3:// URLs. The folder that synthesize writes reads as its chains.
 //
 // Where to begin: Documents, Examples and Chains read; NewWriter writes to a
 // stream and WriteFile a file, whole or not at all. Batch is what becomes of texts

@@ -19,6 +19,8 @@ var (
 	ErrLimit = errors.New("input over its limit")
 	// ErrStream: a compressed stream is damaged or ends early.
 	ErrStream = errors.New("damaged stream")
+	// ErrChanged: an object is not the one that was found any more.
+	ErrChanged = errors.New("the object changed while it was read")
 )
 
 // LineError says in which line of which file something is wrong.
@@ -41,4 +43,14 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 func broken(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBroken, fmt.Sprintf(format, args...))
+}
+
+// noFile makes an error ErrNoFile that says nothing more exact itself.
+func noFile(err error) error {
+	for _, exact := range []error{ErrNoFile, ErrFormat, ErrStream, ErrLimit} {
+		if errors.Is(err, exact) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrNoFile, err)
 }

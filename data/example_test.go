@@ -14,7 +14,7 @@ import (
 func ExampleDocuments() {
 	in := strings.NewReader(`{"id":"a","text":"Tezikas lies by a river."}
 {oops
-{"content":"no text here"}
+{"words":"no text here"}
 
 {"text":"Karifar is a hill.","title":"Karifar"}
 `)

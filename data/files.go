@@ -20,86 +20,24 @@ const (
 	Auto Kind = iota
 	JSONL
 	Text
-	table // read by Options.Tables
+	table   // read by Options.Tables
+	archive // .zip: its members are files
 )
-
-// compression is how the bytes of a file are packed.
-type compression uint8
-
-const (
-	plain compression = iota
-	gzipped
-	zstandard
-)
-
-// input is one file to be read.
-type input struct {
-	path string
-	kind Kind
-	comp compression
-}
 
 // classify tells kind and compression by the name: x.jsonl.zst, x.txt, …
 func classify(path string) (Kind, compression) {
-	name, comp := strings.ToLower(filepath.Base(path)), plain
-	switch filepath.Ext(name) {
-	case ".gz":
-		name, comp = strings.TrimSuffix(name, ".gz"), gzipped
-	case ".zst":
-		name, comp = strings.TrimSuffix(name, ".zst"), zstandard
-	}
+	name, comp := packedAs(strings.ToLower(filepath.Base(path)))
 	switch filepath.Ext(name) {
 	case ".jsonl", ".ndjson", ".json":
 		return JSONL, comp
 	case ".txt", ".text", ".md":
 		return Text, comp
+	case ".zip":
+		if comp == plain {
+			return archive, comp
+		}
 	}
 	return Auto, comp
-}
-
-// expand turns paths, globs, folders and "-" into files, in the order given and
-// sorted by name within a glob or folder, so that a corpus always reads the same. The folder of a synthesis is its chains.
-func expand(paths []string, opt *Options) ([]input, error) {
-	var inputs []input
-	for _, p := range paths {
-		found, err := expandOne(p, opt)
-		if err != nil {
-			return nil, err
-		}
-		inputs = append(inputs, found...)
-	}
-	if len(inputs) == 0 {
-		return nil, fmt.Errorf("%w: no path was given", ErrNoFile)
-	}
-	return inputs, nil
-}
-
-func expandOne(path string, opt *Options) ([]input, error) {
-	if path == Stdin {
-		return []input{{path: Stdin, kind: opt.Kind}}, nil
-	}
-	info, err := os.Stat(path)
-	if err != nil && strings.ContainsAny(path, "*?[") {
-		return expandGlob(path, opt)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoFile, err)
-	}
-	if info.IsDir() {
-		return expandFolder(path, opt)
-	}
-	k, comp := opt.layout(path)
-	if opt.Kind != Auto {
-		k = opt.Kind
-	}
-	if k == Auto {
-		more := ""
-		if opt.Tables != nil {
-			more = "; .parquet; .csv .tsv, also .gz or .zst"
-		}
-		return nil, fmt.Errorf("%w: %s (known: .jsonl .ndjson .json .txt .text .md, each also .gz or .zst%s)", ErrFormat, path, more)
-	}
-	return []input{{path, k, comp}}, nil
 }
 
 // layout tells kind and compression by the name, tables included.
@@ -111,7 +49,91 @@ func (o *Options) layout(path string) (Kind, compression) {
 	return k, comp
 }
 
-func expandGlob(pattern string, opt *Options) ([]input, error) {
+// known lists the formats for messages.
+func (o *Options) known() string {
+	more := ""
+	if o.Tables != nil && o.Tables.Names != "" {
+		more = " " + o.Tables.Names
+	}
+	return ".jsonl .ndjson .json .txt .text .md" + more + "; all but Parquet also .gz .zst .bz2 .xz or .lz4; .zip"
+}
+
+// Inputs turns paths, globs, folders, archives and "-" into files, in the order given and sorted by name within a glob, folder
+// or archive, so that a corpus always reads the same. A path that starts with s3:// is one of Options.Store, in the same forms.
+// The folder of a synthesis is its chains. Errors are ErrNoFile and ErrFormat, and those of the store.
+func Inputs(paths []string, opt Options) ([]*File, error) {
+	var inputs []*File
+	for _, p := range paths {
+		found, err := expandOne(p, &opt)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, found...)
+	}
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("%w: no path was given", ErrNoFile)
+	}
+	return inputs, nil
+}
+
+func expandOne(path string, opt *Options) ([]*File, error) {
+	if path == Stdin {
+		return []*File{{path: Stdin, kind: opt.Kind}}, nil
+	}
+	if IsObject(path) {
+		return expandObjects(path, opt)
+	}
+	info, err := os.Stat(path)
+	if err != nil && strings.ContainsAny(path, globMeta) {
+		return expandGlob(path, opt)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoFile, err)
+	}
+	if info.IsDir() {
+		return expandFolder(path, opt)
+	}
+	return named(path, disk(path), opt)
+}
+
+// globMeta are the characters that make a path a pattern.
+const globMeta = "*?["
+
+// named is one file that was asked for: its format must be known.
+func named(path string, from source, opt *Options) ([]*File, error) {
+	files, err := known(path, from, opt)
+	if err == nil && len(files) == 0 {
+		if k, _ := classify(path); k == archive {
+			return nil, fmt.Errorf("%w: no member of %s has a known format (known: %s)", ErrNoFile, path, opt.known())
+		}
+		return nil, fmt.Errorf("%w: %s (known: %s)", ErrFormat, path, opt.known())
+	}
+	return files, err
+}
+
+// known is one file, or the members of an archive, if they can be read as what is wanted.
+func known(path string, from source, opt *Options) ([]*File, error) {
+	k, comp := opt.layout(path)
+	switch {
+	case k == archive:
+		return expandZip(path, from, opt)
+	case opt.Kind != Auto:
+		k = opt.Kind
+	case k == Auto:
+		return nil, nil
+	}
+	return []*File{{path, k, comp, from}}, nil
+}
+
+// inside is what a folder's or an archive's file gives: with a layout asked for, only names that have it.
+func inside(path string, from source, opt *Options) ([]*File, error) {
+	if k, _ := opt.layout(path); k == Auto || opt.Kind != Auto && k != opt.Kind && k != archive {
+		return nil, nil
+	}
+	return known(path, from, opt)
+}
+
+func expandGlob(pattern string, opt *Options) ([]*File, error) {
 	matches, err := filepath.Glob(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("%w: glob %q: %w", ErrNoFile, pattern, err)
@@ -120,7 +142,7 @@ func expandGlob(pattern string, opt *Options) ([]input, error) {
 		return nil, fmt.Errorf("%w: glob %q matches nothing", ErrNoFile, pattern)
 	}
 	slices.Sort(matches)
-	var inputs []input
+	var inputs []*File
 	for _, m := range matches {
 		found, err := expandOne(m, opt)
 		if err != nil {
@@ -133,11 +155,14 @@ func expandGlob(pattern string, opt *Options) ([]input, error) {
 
 // expandFolder takes every regular file with a known name below a folder. Hidden
 // names, links, devices and names of no known format are passed over.
-func expandFolder(root string, opt *Options) ([]input, error) {
+func expandFolder(root string, opt *Options) ([]*File, error) {
 	if made, ours, err := synthesized(root); ours || err != nil {
 		return made, err
 	}
-	var inputs []input
+	if made, ours, err := exported(root, opt); ours || err != nil {
+		return made, err
+	}
+	var inputs []*File
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -148,17 +173,18 @@ func expandFolder(root string, opt *Options) ([]input, error) {
 			}
 			return nil
 		}
-		k, comp := opt.layout(p)
-		if d.Type().IsRegular() && k != Auto && (opt.Kind == Auto || opt.Kind == k) {
-			inputs = append(inputs, input{p, k, comp})
+		if !d.Type().IsRegular() {
+			return nil
 		}
-		return nil
+		found, err := inside(p, disk(p), opt)
+		inputs = append(inputs, found...)
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoFile, err)
+		return nil, noFile(err)
 	}
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("%w: folder %s holds no .jsonl or .txt file (plain, .gz, .zst)", ErrNoFile, root)
+		return nil, fmt.Errorf("%w: folder %s holds no file of a known format (known: %s)", ErrNoFile, root, opt.known())
 	}
 	return inputs, nil
 }

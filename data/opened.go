@@ -2,17 +2,9 @@ package data
 
 import "io"
 
-// OpenFile opens one file and takes off the compression that its name tells (.gz,
-// .zst). Reading gives ErrStream for a damaged stream and ErrLimit for one that grows
-// beyond MaxRatio. The report, which may be nil, learns of zstd files without a
-// checksum. It is for readers of layouts that this package does not know.
-func OpenFile(path string, report *Report) (io.ReadCloser, error) {
-	if report == nil {
-		report = &Report{}
-	}
-	_, comp := classify(path)
-	return open(&input{path: path, comp: comp}, nil, report)
-}
+// OpenFile opens one file and takes off the compression that its name tells; see File.Open. It is for readers of layouts that
+// this package does not know.
+func OpenFile(path string, report *Report) (io.ReadCloser, error) { return NewFile(path).Open(report) }
 
 // EachLine calls f with the number, from 1, and the bytes of every line, without its
 // line end; the bytes are valid until f returns. A byte order mark is dropped; a line

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
 )
 
@@ -16,29 +15,17 @@ type Options struct {
 	Kind       Kind      // layout of every input; Auto: by file name
 	Strict     bool      // a broken line or invalid UTF-8 ends the reading with an error
 	BlankSplit bool      // plain text: documents are separated by blank lines
-	TextField  string    // JSON field that holds the text; "" is "text"
+	TextField  string    // short for Columns.Text, which goes first
+	Columns    Columns   // where the fields stand in foreign records
 	Report     *Report   // counts, where they are wanted
 	Stdin      io.Reader // what "-" reads; nil is os.Stdin
 	Tables     *Tables   // reads files of more layouts; nil: they are unknown
+	Store      Store     // reads s3:// inputs; nil: they are refused
 }
 
-// Tables reads files of records in layouts that this package does not know; data/records has one for Parquet, CSV and TSV.
-type Tables struct {
-	Knows func(path string) bool
-	// Read gives every record's number, from 1, and its JSON. An error that is ErrBroken costs one record, any other is the
-	// last.
-	Read func(path string, report *Report) iter.Seq2[Row, error]
-}
-
-// Row is one record of a table.
-type Row struct {
-	N    int64
-	JSON []byte // valid until the next is read
-}
-
-// Files gives the files that the inputs are, in the order in which they are read; "-" is itself.
+// Files gives the names of the files that the inputs are, in the order in which they are read; "-" is itself.
 func Files(paths []string, opt Options) ([]string, error) {
-	inputs, err := expand(paths, &opt)
+	inputs, err := Inputs(paths, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +38,7 @@ func Files(paths []string, opt Options) ([]string, error) {
 
 // Documents streams the documents of the inputs. The first error ends it.
 func Documents(paths []string, opt Options) iter.Seq2[Document, error] {
-	return records(paths, opt, DecodeDocument,
+	return records(paths, opt, decodeDocument,
 		func(d *Document) *string { return &d.ID },
 		func(d Document) Document { return d })
 }
@@ -59,7 +46,7 @@ func Documents(paths []string, opt Options) iter.Seq2[Document, error] {
 // Examples streams examples: documents, documents with pairs, and read_collection
 // lines. The first error ends it.
 func Examples(paths []string, opt Options) iter.Seq2[Example, error] {
-	return records(paths, opt, DecodeExample,
+	return records(paths, opt, decodeExample,
 		func(e *Example) *string { return &e.ID },
 		func(d Document) Example { return Example{Document: d} })
 }
@@ -67,7 +54,7 @@ func Examples(paths []string, opt Options) iter.Seq2[Example, error] {
 // Chains streams chains; an example alone is a chain of one. The first error
 // ends it.
 func Chains(paths []string, opt Options) iter.Seq2[Chain, error] {
-	return records(paths, opt, DecodeChain,
+	return records(paths, opt, decodeChain,
 		func(c *Chain) *string { return &c.ID },
 		func(d Document) Chain { return Chain{ID: d.ID, Examples: []Example{{Document: d}}} })
 }
@@ -76,7 +63,7 @@ func Chains(paths []string, opt Options) iter.Seq2[Chain, error] {
 type reader[T any] struct {
 	opt    Options
 	report *Report
-	decode func(line []byte, textField string) (T, error)
+	decode func(line []byte, columns *Columns) (T, error)
 	id     func(*T) *string
 	text   func(Document) T
 	yield  func(T, error) bool
@@ -84,22 +71,25 @@ type reader[T any] struct {
 
 // records is the loop behind Documents, Examples and Chains. A record without an
 // id gets "<file name>:<line>", so that draws by id stay put when folders move.
-func records[T any](paths []string, opt Options, decode func([]byte, string) (T, error),
+func records[T any](paths []string, opt Options, decode func([]byte, *Columns) (T, error),
 	id func(*T) *string, text func(Document) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		if opt.Columns.Text == "" {
+			opt.Columns.Text = opt.TextField
+		}
 		r := reader[T]{opt, opt.Report, decode, id, text, yield}
 		if r.report == nil {
 			r.report = &Report{}
 		}
 		var none T
-		inputs, err := expand(paths, &opt)
+		inputs, err := Inputs(paths, opt)
 		if err != nil {
 			yield(none, err)
 			return
 		}
 		before := r.report.Records
 		for i := range inputs {
-			if err := r.file(&inputs[i]); err != nil {
+			if err := r.file(inputs[i]); err != nil {
 				if err != errStop {
 					yield(none, err)
 				}
@@ -121,19 +111,24 @@ func firstProblem(r *Report) string {
 	return fmt.Sprintf("; first: %s:%d: %s", p.File, p.Line, p.Reason)
 }
 
-func (r *reader[T]) file(in *input) error {
+func (r *reader[T]) file(in *File) error {
 	if in.kind == table {
 		return r.table(in)
 	}
-	stdin := r.opt.Stdin
-	if stdin == nil {
-		stdin = os.Stdin
+	var rc io.ReadCloser
+	var err error
+	if in.path == Stdin {
+		rc, err = openStdin(in, &r.opt, r.report)
+	} else {
+		rc, err = in.Open(r.report)
 	}
-	rc, err := open(in, stdin, r.report)
 	if err != nil {
 		return fileError(in.path, err)
 	}
 	defer rc.Close()
+	if in.kind == table { // told by what standard input holds
+		return r.table(&File{path: in.path, kind: table, from: opened{rc}})
+	}
 	r.report.Files++
 	switch {
 	case in.kind == JSONL:
@@ -147,29 +142,6 @@ func (r *reader[T]) file(in *input) error {
 		return err
 	}
 	return fileError(in.path, err)
-}
-
-// table reads a file of another layout.
-func (r *reader[T]) table(in *input) error {
-	for row, err := range r.opt.Tables.Read(in.path, r.report) {
-		if err == nil {
-			err = r.line(in, row.N, row.JSON)
-		} else if le := (*LineError)(nil); errors.Is(err, ErrBroken) && !r.opt.Strict && errors.As(err, &le) {
-			r.report.Broken++
-			r.report.problem(le)
-			err = nil
-		}
-		if err == errStop {
-			return err
-		}
-		if err != nil {
-			return fileError(in.path, err)
-		}
-	}
-	if info, err := os.Stat(in.path); err == nil {
-		r.report.Bytes += info.Size()
-	}
-	return nil
 }
 
 // fileError puts the file's name into an error, once.
@@ -188,7 +160,7 @@ func fileError(path string, err error) error {
 }
 
 // line handles one JSON line.
-func (r *reader[T]) line(in *input, n int64, line []byte) error {
+func (r *reader[T]) line(in *File, n int64, line []byte) error {
 	r.report.Lines++
 	if len(bytes.TrimSpace(line)) == 0 {
 		r.report.Blank++
@@ -198,7 +170,7 @@ func (r *reader[T]) line(in *input, n int64, line []byte) error {
 	if err != nil {
 		return err
 	}
-	record, err := r.decode(line, r.opt.TextField)
+	record, err := r.decode(line, &r.opt.Columns)
 	if err != nil {
 		le := &LineError{File: display(in.path), Line: n, Err: err}
 		if r.opt.Strict {
@@ -212,7 +184,7 @@ func (r *reader[T]) line(in *input, n int64, line []byte) error {
 }
 
 // valid replaces invalid UTF-8, or refuses it when strict.
-func (r *reader[T]) valid(in *input, n int64, b []byte) ([]byte, error) {
+func (r *reader[T]) valid(in *File, n int64, b []byte) ([]byte, error) {
 	b, bad := repair(b)
 	if !bad {
 		return b, nil
@@ -226,7 +198,7 @@ func (r *reader[T]) valid(in *input, n int64, b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (r *reader[T]) give(in *input, n int64, record T) error {
+func (r *reader[T]) give(in *File, n int64, record T) error {
 	if id := r.id(&record); *id == "" {
 		*id = fmt.Sprintf("%s:%d", filepath.Base(display(in.path)), n)
 	}

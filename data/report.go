@@ -3,6 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -16,8 +18,18 @@ type Report struct {
 	Blank     int64 // blank lines and empty text files
 	Broken    int64 // lines skipped because they are no record
 	Repaired  int64 // lines with invalid UTF-8, replaced by U+FFFD
-	Unchecked int64 // zstd files without a checksum: a flipped bit goes unseen
-	Problems  []Problem
+	Unchecked int64 // compressed files without a checksum of their content: a flipped bit goes unseen
+	// Skipped counts what is no text and was passed over, by reason: a web archive's requests, images, …
+	Skipped  map[string]int64
+	Problems []Problem
+}
+
+// Skip counts something that was passed over.
+func (r *Report) Skip(reason string) {
+	if r.Skipped == nil {
+		r.Skipped = map[string]int64{}
+	}
+	r.Skipped[reason]++
 }
 
 // Problem is one line that was skipped or repaired.
@@ -51,11 +63,14 @@ func (r *Report) String() string {
 		{r.Broken, "broken lines skipped"},
 		{r.Repaired, "lines with invalid UTF-8 repaired"},
 		{r.Blank, "blank"},
-		{r.Unchecked, "zstd files without a checksum"},
+		{r.Unchecked, "compressed files without a checksum"},
 	} {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
 		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(&b, "\n  passed over, %s: %d", reason, r.Skipped[reason])
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(&b, "\n  %s:%d: %s", p.File, p.Line, p.Reason)

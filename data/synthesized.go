@@ -21,7 +21,7 @@ type synthesizedManifest struct {
 
 // synthesized gives the chains of a folder that synthesize wrote. One that is not whole is refused: a part would be taken
 // for the corpus.
-func synthesized(root string) (inputs []input, ours bool, err error) {
+func synthesized(root string) (inputs []*File, ours bool, err error) {
 	for _, name := range []string{"job.json", "chains"} {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
 			return nil, false, nil
@@ -50,7 +50,7 @@ func synthesized(root string) (inputs []input, ours bool, err error) {
 			return nil, true, &LineError{File: file, Err: fmt.Errorf("%w: the manifest has %d bytes: start the synthesis again to repair it", ErrStream, s.Sum.Bytes)}
 		}
 		k, comp := classify(file)
-		inputs = append(inputs, input{file, k, comp})
+		inputs = append(inputs, &File{file, k, comp, disk(file)})
 	}
 	return inputs, true, nil
 }

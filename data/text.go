@@ -8,7 +8,7 @@ import (
 
 // whole reads a text file as one document: byte order mark dropped, "\r\n" turned
 // into "\n", newlines at the end dropped.
-func (r *reader[T]) whole(in *input, src io.Reader) error {
+func (r *reader[T]) whole(in *File, src io.Reader) error {
 	b, err := io.ReadAll(io.LimitReader(src, MaxLine+1))
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func (r *reader[T]) whole(in *input, src io.Reader) error {
 }
 
 // paragraphs reads a text file as documents separated by blank lines.
-func (r *reader[T]) paragraphs(in *input, src io.Reader) error {
+func (r *reader[T]) paragraphs(in *File, src io.Reader) error {
 	var text []byte
 	start := int64(1)
 	err := eachLine(src, func(n int64, line []byte) error {
@@ -56,7 +56,7 @@ func (r *reader[T]) paragraphs(in *input, src io.Reader) error {
 }
 
 // document gives out one text, unless it is blank.
-func (r *reader[T]) document(in *input, n int64, text []byte) error {
+func (r *reader[T]) document(in *File, n int64, text []byte) error {
 	text, err := r.valid(in, n, text)
 	if err != nil {
 		return err

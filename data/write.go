@@ -35,6 +35,9 @@ func NewWriter(w io.Writer, name string) (*Writer, error) {
 			return nil, err
 		}
 		out.pack, w = z, z
+	case plain:
+	default:
+		return nil, fmt.Errorf("%w: %s: %s is read, not written (written: none, .gz, .zst)", ErrFormat, name, codecs[comp].name)
 	}
 	out.out = bufio.NewWriterSize(w, 1<<16)
 	return out, nil

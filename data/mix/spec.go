@@ -10,6 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/shard"
 )
 
@@ -102,7 +103,7 @@ func ReadSpec(path string) (*Spec, error) {
 // beside takes relative paths from the folder of the file that names them.
 func beside(file string, paths []string) {
 	for i, p := range paths {
-		if !filepath.IsAbs(p) && p != "-" {
+		if !filepath.IsAbs(p) && p != "-" && !data.IsObject(p) {
 			paths[i] = filepath.Join(filepath.Dir(file), p)
 		}
 	}

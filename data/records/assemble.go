@@ -17,19 +17,14 @@ import (
 // paper describes: a value's definition level says how deep it is there at all, its
 // repetition level at which repeated field a new element starts.
 type assembler struct {
-	schema  *parquet.Schema
-	columns [][]parquet.Value // one per leaf
+	*selection
+	columns [][]parquet.Value // one per leaf that is read
 }
 
 var errLevels = errors.New("levels that do not fit the schema")
 
-func newAssembler(schema *parquet.Schema) (*assembler, error) {
-	for _, f := range schema.Fields() {
-		if err := checkNode(f.Name(), f); err != nil {
-			return nil, err
-		}
-	}
-	return &assembler{schema: schema, columns: make([][]parquet.Value, leaves(schema))}, nil
+func newAssembler(s *selection) *assembler {
+	return &assembler{s, make([][]parquet.Value, len(s.leaves))}
 }
 
 // checkNode refuses what has no JSON form here.
@@ -65,20 +60,24 @@ func (a *assembler) row(dst []byte, row parquet.Row) ([]byte, error) {
 		a.columns[i] = nil
 	}
 	ok := true
-	row.Range(func(column int, values []parquet.Value) bool {
-		ok = column < len(a.columns) && len(values) > 0
-		if ok {
-			a.columns[column] = values
+	for len(row) > 0 && ok {
+		n := 1
+		for n < len(row) && row[n].Column() == row[0].Column() {
+			n++
 		}
-		return ok
-	})
+		var at int
+		if at, ok = a.leaves[row[0].Column()]; ok {
+			a.columns[at] = row[:n]
+		}
+		row = row[n:]
+	}
 	for _, c := range a.columns {
 		ok = ok && len(c) > 0
 	}
 	if !ok {
 		return nil, errLevels
 	}
-	return group(dst, a.schema, a.columns, 0, 0)
+	return group(dst, a.fields, a.columns, 0, 0)
 }
 
 // value appends what node holds. Columns are those of its leaves; rep and def are the
@@ -111,7 +110,7 @@ func single(dst []byte, node parquet.Node, columns [][]parquet.Value, rep, def i
 	case isList(node):
 		return list(dst, node.Fields()[0], columns, rep, def)
 	}
-	return group(dst, node, columns, rep, def)
+	return group(dst, node.Fields(), columns, rep, def)
 }
 
 // isList: an outer group annotated LIST, with one repeated group of one field in it.
@@ -175,9 +174,9 @@ func elements(dst []byte, columns [][]parquet.Value, rep int, add func([]byte, [
 	return append(dst, ']'), nil
 }
 
-func group(dst []byte, node parquet.Node, columns [][]parquet.Value, rep, def int) ([]byte, error) {
+func group(dst []byte, fields []parquet.Field, columns [][]parquet.Value, rep, def int) ([]byte, error) {
 	dst = append(dst, '{')
-	for i, f := range node.Fields() {
+	for i, f := range fields {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

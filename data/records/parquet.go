@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/primer-lm/primer/data"
+)
+
+const (
+	// nearBuffer is what is read of a column at a time from a disk, farBuffer over a network, where a request costs as much as
+	// some megabytes; one buffer per column that is read.
+	nearBuffer = 64 << 10
+	farBuffer  = 4 << 20
 )
 
 // rowBatch is how many Parquet rows are decoded at a time.
@@ -26,7 +32,7 @@ var codecs = map[format.CompressionCodec]bool{
 // parquet reads a Parquet file. The library panics on some damaged files: that is an error
 // of the file here.
 func (r *reader) parquet() (err error) {
-	f, err := os.Open(r.path)
+	f, err := r.file.OpenAt()
 	if err != nil {
 		return err
 	}
@@ -40,18 +46,22 @@ func (r *reader) parquet() (err error) {
 			err = fmt.Errorf("%w: Parquet: %v", data.ErrStream, p)
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
+	if err := checkFooter(f, f.Size()); err != nil {
 		return err
 	}
-	if err := checkFooter(f, info.Size()); err != nil {
-		return err
+	buffer := nearBuffer
+	if f.Far() {
+		buffer = farBuffer
 	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
 	if err != nil {
 		return fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
 	}
 	if err := checkParquet(file); err != nil {
+		return err
+	}
+	columns, err := r.choose(file)
+	if err != nil {
 		return err
 	}
 	n := int64(0)
@@ -63,7 +73,7 @@ func (r *reader) parquet() (err error) {
 		return err
 	}
 	for i, group := range file.RowGroups() {
-		if err := readGroup(file, group, give); err != nil {
+		if err := readGroup(columns, group, give); err != nil {
 			if errors.Is(err, errStop) || errors.Is(err, data.ErrFormat) {
 				return err
 			}
@@ -109,13 +119,10 @@ func checkParquet(file *parquet.File) error {
 	return nil
 }
 
-func readGroup(file *parquet.File, group parquet.RowGroup, give func([]byte) error) (err error) {
-	rows := group.Rows()
+func readGroup(columns *selection, group parquet.RowGroup, give func([]byte) error) (err error) {
+	rows := columns.rows(group)
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	a, err := newAssembler(file.Schema())
-	if err != nil {
-		return err
-	}
+	a := newAssembler(columns)
 	var line []byte
 	batch := make([]parquet.Row, rowBatch)
 	for {

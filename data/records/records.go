@@ -34,6 +34,9 @@ type Options struct {
 	Keyed string
 	// Header names the columns of a CSV or TSV file that has none of its own.
 	Header []string
+	// Choose gives the columns of a table that are wanted, of those that there are; nil for all. Parquet is not read for the
+	// others.
+	Choose func(names []string) ([]string, error)
 }
 
 // Layout is how a file's records are laid out.
@@ -51,8 +54,7 @@ const (
 
 // LayoutOf tells the layout by the name, compression aside.
 func LayoutOf(path string) Layout {
-	name := strings.ToLower(filepath.Base(path))
-	name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+	name := data.TrimCompression(strings.ToLower(filepath.Base(path)))
 	switch filepath.Ext(name) {
 	case ".jsonl", ".ndjson", ".jsonlines":
 		return Lines
@@ -71,25 +73,32 @@ func LayoutOf(path string) Layout {
 // errStop ends reading because the consumer has enough.
 var errStop = errors.New("stop")
 
-// Read streams the records of one file. The report, which may be nil, counts files and
-// repaired records.
+// Read streams the records of the file at a path; see ReadFile.
 func Read(path string, opt Options, report *data.Report) iter.Seq2[Record, error] {
+	return ReadFile(data.NewFile(path), opt, report)
+}
+
+// ReadFile streams the records of one file. The report, which may be nil, counts files and
+// repaired records.
+func ReadFile(f *data.File, opt Options, report *data.Report) iter.Seq2[Record, error] {
 	if report == nil {
 		report = &data.Report{}
 	}
 	return func(yield func(Record, error) bool) {
-		r := &reader{path: path, opt: opt, report: report, yield: yield}
+		r := &reader{path: f.Name(), file: f, opt: opt, report: report, yield: yield}
 		if err := r.read(); err != nil && !errors.Is(err, errStop) {
-			yield(Record{File: path}, r.named(err))
+			yield(Record{File: r.path}, r.named(err))
 		}
 	}
 }
 
 type reader struct {
 	path   string
+	file   *data.File
 	opt    Options
 	report *data.Report
 	yield  func(Record, error) bool
+	keep   []string // columns that are wanted; nil: all
 }
 
 func (r *reader) read() error {
@@ -99,9 +108,9 @@ func (r *reader) read() error {
 		return r.parquet()
 	}
 	if layout == Unknown {
-		return fmt.Errorf("%w (known: .json .jsonl .csv .tsv, each also .gz or .zst, and .parquet)", data.ErrFormat)
+		return fmt.Errorf("%w (known: .json .jsonl .csv .tsv, each also .gz .zst .bz2 .xz or .lz4, and .parquet)", data.ErrFormat)
 	}
-	f, err := data.OpenFile(r.path, r.report)
+	f, err := r.file.Open(r.report)
 	if err != nil {
 		return err
 	}

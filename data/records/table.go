@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/primer-lm/primer/data"
@@ -22,7 +23,9 @@ func (r *reader) csv(f io.Reader) error {
 			return &data.LineError{Line: rows.start, Err: err}
 		}
 		if header == nil {
-			header = headerOf(row)
+			if header, err = r.headerOf(row); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := r.row(rows.start, header, row); err != nil {
@@ -40,19 +43,25 @@ func (r *reader) tsv(f io.Reader) error {
 		}
 		row := strings.Split(string(line), "\t")
 		if header == nil {
-			header = headerOf(row)
-			return nil
+			var err error
+			header, err = r.headerOf(row)
+			return err
 		}
 		return r.row(n, header, row)
 	})
 }
 
-func headerOf(row []string) []string {
+// headerOf reads the header and asks which of its columns are wanted.
+func (r *reader) headerOf(row []string) ([]string, error) {
 	names := make([]string, len(row))
 	for i, name := range row {
 		names[i] = strings.TrimSpace(strings.TrimPrefix(name, "\uFEFF"))
 	}
-	return names
+	var err error
+	if r.opt.Choose != nil {
+		r.keep, err = r.opt.Choose(names)
+	}
+	return names, err
 }
 
 // row hands out one row under its header.
@@ -62,6 +71,9 @@ func (r *reader) row(n int64, header, row []string) error {
 	}
 	object := []byte{'{'}
 	for i, name := range header {
+		if r.keep != nil && !slices.Contains(r.keep, name) {
+			continue
+		}
 		value, err := json.Marshal(row[i])
 		if err != nil {
 			return err

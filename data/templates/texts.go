@@ -44,6 +44,7 @@ func (s *Set) Texts(kind Kind, paths []string, seed uint64, opt data.Options, co
 	}
 	switch kind {
 	case Raw:
+		opt.Columns.Drop = true // of a Parquet file only the text is read
 		return each(data.Documents(paths, opt), counts, func(d *data.Document) Rendered {
 			return Rendered{Text: d.Text, Spans: []Span{{Text, 0, -1, 0, len(d.Text)}}}
 		})

@@ -35,6 +35,9 @@ var ownRules = []rule{
 
 	{pkg: "data"},
 	{pkg: "data/records", allow: []string{"data"}},
+	{pkg: "data/warc", allow: []string{"data"}},
+	{pkg: "data/s3", allow: []string{"data"}},
+	{pkg: "data/export", allow: []string{"data", "data/shard"}},
 	{pkg: "data/datasets", allow: []string{"data", "data/records"}},
 	{pkg: "data/templates", allow: []string{"data"}},
 	{pkg: "data/mine", allow: []string{"data"}},
@@ -85,6 +88,12 @@ var thirdParty = map[string][]string{
 	"github.com/zeebo/xxh3":                         {"data/..."},
 	"github.com/abadojack/whatlanggo":               {"data/curate"},
 	"golang.org/x/text/unicode/norm":                {"data/curate"},
+	"github.com/mikelolasagasti/xz":                 {"data"},
+	"github.com/pierrec/lz4/v4":                     {"data"},
+	"github.com/minio/minio-go/v7":                  {"data/s3"},
+	"codeberg.org/readeck/go-readability/v2":        {"data/warc"},
+	"golang.org/x/net/html":                         {"data/warc"},
+	"github.com/andybalholm/brotli":                 {"data/warc"},
 	"github.com/daulet/tokenizers":                  {"tokenizer"},
 	"github.com/nlpodyssey/safetensors":             {"model/hf"},
 	"github.com/prometheus/client_golang":           {"serve/..."},
@@ -103,7 +112,7 @@ var thirdParty = map[string][]string{
 // tests, and the independent oracles.
 var testThirdParty = []string{
 	"github.com/google/go-cmp", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "go.uber.org/goleak",
-	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "gonum.org/v1/gonum",
+	"gorgonia.org/gorgonia", "gorgonia.org/tensor", "gonum.org/v1/gonum", "github.com/ulikunitz/xz",
 }
 
 // unsafeIn lists where package unsafe may be imported: packages around C, and single files.

@@ -36,12 +36,13 @@ func Corpus(stdio IO) *cobra.Command {
 			"  corpus tokenize --in texts.jsonl --tokenizer DIR --out shards/texts\n" +
 			"  corpus mix --in mixture.toml\n" +
 			"  corpus inspect --in chains.jsonl --kind chains --show 2\n" +
-			"  corpus report --in augmented --out report",
+			"  corpus report --in augmented --out report\n" +
+			"  corpus export --in chains.jsonl --kind chains --out chains.hf --format hf",
 		Args: verbWanted,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(corpusDatasets(stdio), corpusConvert(stdio), corpusMine(stdio), corpusFilter(stdio),
-		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio), corpusReport(stdio))
+		corpusTemplate(stdio), corpusTokenize(stdio), corpusMix(stdio), corpusInspect(stdio), corpusReport(stdio), corpusExport(stdio))
 	cmd.AddCommand(corpusCurate(stdio), corpusOverlap(stdio), corpusContamination(stdio))
 	return cmd
 }

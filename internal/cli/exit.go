@@ -8,6 +8,7 @@ import (
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/curate"
 	"github.com/primer-lm/primer/data/datasets"
+	"github.com/primer-lm/primer/data/export"
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
@@ -40,12 +41,12 @@ const (
 var (
 	interruptions = []error{context.Canceled, train.ErrInterrupted, job.ErrBusy}
 	misfits       = []error{kernels.ErrOutOfMemory, train.ErrMisfit}
-	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, datasets.ErrMissing, durable.ErrDamaged,
+	badData       = []error{data.ErrEmpty, data.ErrNoFile, data.ErrFormat, data.ErrBroken, data.ErrLimit, data.ErrStream, data.ErrChanged, datasets.ErrMissing, durable.ErrDamaged,
 		mix.ErrShort, mix.ErrLong, shard.ErrDamaged, shard.ErrNotShards, shard.ErrTokenizer, shard.ErrUnit, train.ErrDataEnded,
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint,
 		serve.ErrTemplate, curate.ErrTooMany, curate.ErrChanged}
-	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, shard.ErrOther, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
+	badUse = []error{datasets.ErrName, export.ErrOption, train.ErrConfig, mix.ErrSpec, shard.ErrOther, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob,
 		serve.ErrOptions, curate.ErrSettings, curate.ErrNotCuration}
 )

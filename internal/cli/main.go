@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/primer-lm/primer/data"
 )
 
 // IO is what a command reads and writes; tests replace it. Results go to Out and nothing else does; progress, notes and errors go
@@ -35,6 +37,7 @@ func Main(build func(IO) *cobra.Command) {
 func Run(ctx context.Context, build func(IO) *cobra.Command, stdio IO, args []string) int {
 	stdio.In = &interruptible{ctx: ctx, in: stdio.In}
 	cmd := build(stdio)
+	cmd.PersistentPreRunE = onlyLocal
 	cmd.SetIn(stdio.In)
 	cmd.SetOut(stdio.Out)
 	cmd.SetErr(stdio.Err)
@@ -71,6 +74,14 @@ func Primer(stdio IO) *cobra.Command {
 		cmd.AddCommand(build(stdio))
 	}
 	return cmd
+}
+
+// onlyLocal refuses to write to object storage, which is only read.
+func onlyLocal(cmd *cobra.Command, _ []string) error {
+	if f := cmd.Flags().Lookup("out"); f != nil && data.IsObject(f.Value.String()) {
+		return usage("--out %s: object storage is read, not written: write to a folder and copy it", f.Value)
+	}
+	return nil
 }
 
 // noArgs refuses stray words with the right exit code.

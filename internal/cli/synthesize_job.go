@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -74,20 +73,20 @@ func (s *synthesize) settings(ctx context.Context) (job.Settings, error) {
 	if set.Model, err = job.Fingerprint(s.model); err != nil {
 		return set, err
 	}
-	files, err := data.Files(s.in, s.options(s.stdio, nil))
+	files, err := data.Inputs(s.in, s.options(s.stdio, nil))
 	if err != nil {
 		return set, err
 	}
-	for _, path := range files {
-		if path == data.Stdin {
+	for _, f := range files {
+		if f.Name() == data.Stdin {
 			set.Inputs = append(set.Inputs, job.Input{Name: data.Stdin})
 			continue
 		}
-		info, err := os.Stat(path)
+		size, _, err := f.Version()
 		if err != nil {
 			return set, fmt.Errorf("%w: %w", data.ErrNoFile, err)
 		}
-		set.Inputs = append(set.Inputs, job.Input{Name: filepath.Base(path), Bytes: info.Size()})
+		set.Inputs = append(set.Inputs, job.Input{Name: filepath.Base(f.Name()), Bytes: size})
 	}
 	have, err := job.ReadSettings(durable.OS, s.out)
 	if err == nil && have.Documents > 0 {
@@ -112,6 +111,9 @@ func (s *synthesize) reading() string {
 	}
 	if s.textField != "" {
 		out = append(out, "text-field="+s.textField)
+	}
+	if c := s.columns.String(); c != "" {
+		out = append(out, "columns="+c)
 	}
 	return strings.Join(out, " ")
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -20,6 +19,9 @@ import (
 	"github.com/primer-lm/primer/data/records"
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
+	"github.com/primer-lm/primer/data/warc"
+	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/internal/progress"
 	"github.com/primer-lm/primer/tokenizer"
 )
 
@@ -30,6 +32,7 @@ type texts struct {
 	templates    []string
 	templateSet  string // full or small
 	textField    string
+	columns      columnMap
 	blankSplit   bool
 	strict       bool
 	plainText    bool // inputs are plain text, whatever their names
@@ -38,7 +41,8 @@ type texts struct {
 // bindReading declares the flags of reading records.
 func (t *texts) bindReading(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&t.textField, "text-field", "", "JSON field that holds the text (default text)")
+	f.StringVar(&t.textField, "text-field", "", "field that holds the text, short for --columns text=NAME (default text; of known corpora their own)")
+	f.Var(&t.columns, "columns", "where the fields text, id, title, source and domain stand in JSON, CSV and Parquet: `FIELD=COLUMN`,…, such as\ntext=content,id=doc_id,title=meta.title")
 	f.BoolVar(&t.blankSplit, "blank-split", false, "in plain text files, blank lines separate documents")
 	f.BoolVar(&t.strict, "strict", false, "a broken line or invalid UTF-8 is an error; otherwise it is counted and skipped or repaired")
 }
@@ -70,7 +74,8 @@ func kindNames() []string {
 }
 
 func (t *texts) options(stdio IO, report *data.Report) data.Options {
-	opt := data.Options{Strict: t.strict, BlankSplit: t.blankSplit, TextField: t.textField, Report: report, Stdin: stdio.In, Tables: records.Tables()}
+	opt := data.Options{Strict: t.strict, BlankSplit: t.blankSplit, TextField: t.textField, Report: report, Stdin: stdio.In,
+		Tables: data.Join(records.Tables(), warc.Tables()), Store: stdio.store(), Columns: t.columns.Columns}
 	if t.plainText {
 		opt.Kind = data.Text
 	}
@@ -130,7 +135,7 @@ func (t *texts) build(ctx context.Context, stdio IO, dir string, tok *tokenizer.
 
 // problems tells of lines that were skipped or repaired.
 func (s IO) problems(r *data.Report) {
-	if r.Broken+r.Repaired+r.Unchecked > 0 {
+	if r.Broken+r.Repaired+r.Unchecked > 0 || len(r.Skipped) > 0 {
 		s.note("%s", r)
 	}
 }
@@ -141,7 +146,7 @@ func (t *texts) shards(ctx context.Context, stdio IO, cache string, tok *tokeniz
 	if len(paths) == 1 && isShards(paths[0]) {
 		return openShards(paths[0], tok)
 	}
-	key, err := t.key(tok, paths)
+	key, err := t.key(stdio, tok, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -171,50 +176,31 @@ func isShards(path string) bool {
 }
 
 // key names what tokenizing would give: files by path, size and time, and all that decides how they are read and rendered.
-func (t *texts) key(tok *tokenizer.Tokenizer, paths []string) (string, error) {
+func (t *texts) key(stdio IO, tok *tokenizer.Tokenizer, paths []string) (string, error) {
 	set, err := t.set()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "2 %q %d %s %q %v %v\n", t.kind, t.templateSeed, set.Fingerprint(), t.textField, t.blankSplit, t.strict)
+	fmt.Fprintf(h, "3 %q %d %s %q %q %v %v\n", t.kind, t.templateSeed, set.Fingerprint(), t.textField, t.columns.String(), t.blankSplit, t.strict)
 	h.Write(tok.JSON())
 	for _, p := range paths {
 		if p == data.Stdin {
 			return "", usage("training cannot read - (a run could not go on with it): make shards of it first, with corpus tokenize --in -")
 		}
-		if err := stamp(h, p); err != nil {
+	}
+	files, err := data.Inputs(paths, t.options(stdio, nil))
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		size, stamp, err := f.Version()
+		if err != nil {
 			return "", err
 		}
+		fmt.Fprintf(h, "%q %d %s\n", f.Name(), size, stamp)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
-}
-
-// stamp hashes names, sizes and times of the files that a path, glob or folder stands for.
-func stamp(h io.Writer, path string) error {
-	found := []string{path}
-	if _, err := os.Stat(path); err != nil {
-		if found, err = filepath.Glob(path); err != nil || len(found) == 0 {
-			return fmt.Errorf("%w: %s", data.ErrNoFile, path)
-		}
-	}
-	for _, root := range found {
-		err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := os.Stat(p) // what a link leads to
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(h, "%q %d %d\n", p, info.Size(), info.ModTime().UnixNano())
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("%w: %w", data.ErrNoFile, err)
-		}
-	}
-	return nil
 }
 
 // mixture opens a mixture file; sources that are no shards are tokenized beneath cache.

@@ -199,3 +199,44 @@ func (f *dirFile) Close() error {
 func validName(name string) bool {
 	return fs.ValidPath(name) && name != "." && !strings.ContainsAny(name, "\\\x00")
 }
+
+// Open opens a file of the folder that is finished, and tells its size in bytes.
+func (d *Dir) Open(name string) (File, int64, error) {
+	sum, ok := d.Sum(name)
+	if !ok {
+		return nil, 0, fmt.Errorf("file %q: %w", name, fs.ErrNotExist)
+	}
+	f, err := d.fsys.Open(d.local(name))
+	return f, sum.Bytes, err
+}
+
+// Sum is the size and sha256 of a file of the folder that is finished.
+func (d *Dir) Sum(name string) (Sum, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sum, ok := d.files[name]
+	return sum, ok && sum != Sum{}
+}
+
+// Rename gives a file of the folder that is finished another name in the same sub-folder, such as one that tells how many there
+// are.
+func (d *Dir) Rename(from, to string) error {
+	sum, ok := d.Sum(from)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, taken := d.files[to]
+	switch {
+	case !ok:
+		return fmt.Errorf("file %q: %w", from, fs.ErrNotExist)
+	case taken:
+		return fmt.Errorf("file %q: %w", to, errTwice)
+	case d.done, !validName(to), to == ManifestName, path.Dir(from) != path.Dir(to):
+		return fmt.Errorf("file %q: %w", to, errName)
+	}
+	if err := d.fsys.Rename(d.local(from), d.local(to)); err != nil {
+		return err
+	}
+	delete(d.files, from)
+	d.files[to] = sum
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build slow
+
+package data
+
+const bitStep = 1
