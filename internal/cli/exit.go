@@ -44,7 +44,7 @@ var (
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint,
 		serve.ErrTemplate}
-	badUse = []error{datasets.ErrName, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
+	badUse = []error{datasets.ErrName, datasets.ErrOther, train.ErrConfig, mix.ErrSpec, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob,
 		serve.ErrOptions}
 )
