@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -66,24 +67,47 @@ func sameTree(fsys durable.FS, dir string, want map[string]string) error {
 	return err
 }
 
+// get reads a file, put writes one over it, or removes it where there is no content.
+func get(t *testing.T, fsys durable.FS, path string) []byte {
+	t.Helper()
+	f, err := fsys.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func put(t *testing.T, fsys durable.FS, path string, content []byte) {
+	t.Helper()
+	err := fsys.Remove(path)
+	if err == nil && content != nil {
+		err = durable.WriteFile(fsys, path, func(w io.Writer) error { _, err := w.Write(content); return err })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A start that is interrupted after any number of datasets goes on behind them, to the same bytes.
 func TestTuningGoesOn(t *testing.T) {
 	root := goldenFolder(t, Tuning)
-	out := filepath.Join(t.TempDir(), "out")
-	set, all := tuning(t, durable.OS, out, root, Tuning)
+	disk, out := crashfs.New(), "out"
+	set, all := tuning(t, disk, out, root, Tuning)
 	if _, err := set.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	want, err := tree(durable.OS, out)
+	want, err := tree(disk, out)
 	if err != nil || len(*all) != 34 {
 		t.Fatal(len(*all), err)
 	}
-	if err := durable.RemoveDir(durable.OS, out); err != nil {
-		t.Fatal(err)
-	}
+	disk = crashfs.New()
 	var whole []string
 	for n := 0; len(whole) < 34; n += 8 {
-		set, names := tuning(t, durable.OS, out, root, Tuning)
+		set, names := tuning(t, disk, out, root, Tuning)
 		ctx, cancel := context.WithCancel(context.Background())
 		count := set.Progress
 		set.Progress = func(name string, n int64) {
@@ -93,7 +117,7 @@ func TestTuningGoesOn(t *testing.T) {
 		}
 		_, err := set.Run(ctx)
 		cancel()
-		if _, stat := os.Stat(filepath.Join(out, "train")); (stat == nil) != (err == nil) {
+		if _, stat := disk.Stat(filepath.Join(out, "train")); (stat == nil) != (err == nil) {
 			t.Fatalf("%v, but train: %v", err, stat)
 		}
 		if err == nil {
@@ -108,7 +132,7 @@ func TestTuningGoesOn(t *testing.T) {
 	if !slices.Equal(whole, *all) {
 		t.Errorf("converted %v, in all %v", whole, *all)
 	}
-	if err := sameTree(durable.OS, out, want); err != nil {
+	if err := sameTree(disk, out, want); err != nil {
 		t.Error(err)
 	}
 }
@@ -116,10 +140,10 @@ func TestTuningGoesOn(t *testing.T) {
 // What is damaged or gone is made again, alone, to the same bytes; so is what has other files or options.
 func TestTuningMendsAndRedoes(t *testing.T) {
 	root := goldenFolder(t, HeldOut)
-	out := filepath.Join(t.TempDir(), "out")
+	disk, out := crashfs.New(), "out"
 	build := func(change func(*Build)) string {
 		t.Helper()
-		set, names := tuning(t, durable.OS, out, root, HeldOut)
+		set, names := tuning(t, disk, out, root, HeldOut)
 		if change != nil {
 			change(set)
 		}
@@ -131,7 +155,7 @@ func TestTuningMendsAndRedoes(t *testing.T) {
 	if got := build(nil); got != "socialiqa textbookqa wikiwhy fever" {
 		t.Fatal(got)
 	}
-	want, err := tree(durable.OS, out)
+	want, err := tree(disk, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,29 +164,19 @@ func TestTuningMendsAndRedoes(t *testing.T) {
 	}
 	for name, again := range map[string]string{"train/wikiwhy.jsonl": "wikiwhy", "records/fever.json": "fever", "tuning.json": ""} {
 		path := filepath.Join(out, name)
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raw := get(t, disk, path)
 		damages := map[string][]byte{"gone": nil, "empty": {}, "cut": raw[:len(raw)/2], "longer": append(slices.Clone(raw), '\n')}
-		for bit := 0; bit < 8*len(raw); bit += 8*len(raw)/9 {
+		for bit := 0; bit < 8*len(raw); bit += 8 * len(raw) / 40 {
 			b := slices.Clone(raw)
 			b[bit/8] ^= 1 << (bit % 8)
 			damages[fmt.Sprintf("bit %d", bit)] = b
 		}
 		for what, b := range damages {
-			if err := os.Remove(path); err != nil {
-				t.Fatal(err)
-			}
-			if b != nil {
-				if err := os.WriteFile(path, b, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			put(t, disk, path, b)
 			if got := build(nil); got != again {
 				t.Errorf("%s %s: converted %q", name, what, got)
 			}
-			if err := sameTree(durable.OS, out, want); err != nil {
+			if err := sameTree(disk, out, want); err != nil {
 				t.Fatalf("%s %s: %v", name, what, err)
 			}
 		}
