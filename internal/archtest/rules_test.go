@@ -78,6 +78,7 @@ var thirdParty = map[string][]string{
 	"github.com/spf13/pflag":                        {"internal/cli"},
 	"github.com/pelletier/go-toml/v2":               {"internal/cli", "train", "train/rundir", "data/mix", "data/templates"},
 	"github.com/goccy/go-json":                      {"data/..."},
+	"github.com/andybalholm/brotli":                 {"data/records"},
 	"github.com/klauspost/compress":                 {"data/..."},
 	"github.com/klauspost/cpuid/v2":                 {"kernels/cpu", "bench/..."},
 	"github.com/parquet-go/parquet-go":              {"data/..."},
