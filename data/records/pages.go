@@ -25,7 +25,7 @@ import (
 // values its runs hold.
 
 const (
-	maxHeader     = 1 << 20 // bytes of a page's header, which may hold a least and a greatest value
+	maxHeader     = maxPage // bytes of a page's header: it may hold the least and the greatest of long texts
 	maxPage       = MaxRecord
 	maxPageValues = 1 << 24 // of one page; a level or an index of each is held in memory
 )
@@ -89,11 +89,7 @@ func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
 // column checks all pages of a column of a row group. They lie where the library will read.
 func (p *pageCheck) column(column *parquet.Column, m *format.ColumnMetaData) error {
 	p.codec, p.maxDef, p.maxRep = m.Codec, column.MaxDefinitionLevel(), column.MaxRepetitionLevel()
-	at := m.DataPageOffset
-	if m.DictionaryPageOffset != 0 {
-		at = m.DictionaryPageOffset
-	}
-	values := int64(0)
+	at, values := start(m), int64(0)
 	for end := at + m.TotalCompressedSize; at < end; {
 		h, n, err := p.header(at, end)
 		if err == nil {

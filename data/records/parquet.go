@@ -118,6 +118,14 @@ func checkFooter(f io.ReaderAt, size int64) error {
 	return nil
 }
 
+// start is where the library begins to read a column: at its dictionary, if it has one.
+func start(m *format.ColumnMetaData) int64 {
+	if m.DictionaryPageOffset != 0 {
+		return m.DictionaryPageOffset
+	}
+	return m.DataPageOffset
+}
+
 // checkPages goes through the pages of a row group.
 func checkPages(p *pageCheck, file *parquet.File, group int) error {
 	columns := file.Metadata().RowGroups[group].Columns
@@ -152,8 +160,8 @@ func checkParquet(file *parquet.File) error {
 			case !codecs[m.Codec]:
 				return fmt.Errorf("%w: Parquet compression %v (known: none, snappy, gzip, zstd, brotli)", data.ErrFormat, m.Codec)
 			case m.TotalCompressedSize < 0 || m.TotalUncompressedSize < 0 || m.DataPageOffset < 0 || m.DictionaryPageOffset < 0 ||
-				max(m.DataPageOffset, m.DictionaryPageOffset) > file.Size()-m.TotalCompressedSize:
-				return fmt.Errorf("%w: Parquet: row group %d: a column of %d bytes at byte %d of a file of %d", data.ErrStream, i, m.TotalCompressedSize, m.DataPageOffset, file.Size())
+				start(&m) > file.Size()-m.TotalCompressedSize:
+				return fmt.Errorf("%w: Parquet: row group %d: a column of %d bytes at byte %d of a file of %d", data.ErrStream, i, m.TotalCompressedSize, start(&m), file.Size())
 			case m.TotalUncompressedSize > data.MaxRatio*m.TotalCompressedSize+1<<20:
 				return fmt.Errorf("%w: Parquet: row group %d: over %d bytes out for each byte in", data.ErrLimit, i, data.MaxRatio)
 			}
