@@ -30,6 +30,9 @@ const (
 	maxPageValues = 1 << 24 // of one page; a level or an index of each is held in memory
 )
 
+// plainDictionary is what older writers call RLEDictionary.
+const plainDictionary = 2
+
 // pageHeader is what is needed of a page's header.
 type pageHeader struct {
 	kind                 int64 // 0 data, 1 index, 2 dictionary, 3 data of version 2
@@ -190,7 +193,7 @@ func (p *pageCheck) version1(h *pageHeader, content []byte) error {
 // encoded checks values whose encoding may hold many in few bytes.
 func encoded(h *pageHeader, content []byte) error {
 	switch h.encoding {
-	case int64(format.PlainDictionary), int64(format.RLEDictionary): // the width of an index, then runs of them
+	case plainDictionary, int64(format.RLEDictionary): // the width of an index, then runs of them
 		if len(content) == 0 || h.values == 0 {
 			return nil // all null
 		}

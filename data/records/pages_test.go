@@ -27,8 +27,8 @@ type row struct {
 // larger than what follows them.
 func TestWholeParquetPasses(t *testing.T) {
 	var rows []row
-	for i := range 3000 {
-		r := row{ID: int64(i), Text: strings.Repeat(fmt.Sprint("text ", i, " "), i%40), Word: fmt.Sprintf("%0200d", i%1500), Front: fmt.Sprintf("common prefix %d", i), Flag: i%3 == 0}
+	for i := range 1200 {
+		r := row{ID: int64(i), Text: strings.Repeat(fmt.Sprint("text ", i, " "), i%40), Word: fmt.Sprintf("%0200d", i%600), Front: fmt.Sprintf("common prefix %d", i), Flag: i%3 == 0}
 		if i%4 == 0 {
 			r.Maybe = &r.Word
 		}
@@ -42,8 +42,8 @@ func TestWholeParquetPasses(t *testing.T) {
 		for _, version := range []int{1, 2} {
 			var b bytes.Buffer
 			w := parquet.NewGenericWriter[row](&b, parquet.Compression(codec), parquet.DataPageVersion(version), parquet.PageBufferSize(20000))
-			for i := 0; i < len(rows); i += 1000 {
-				if _, err := w.Write(rows[i : i+1000]); err != nil {
+			for i := 0; i < len(rows); i += 400 {
+				if _, err := w.Write(rows[i : i+400]); err != nil {
 					t.Fatal(err)
 				}
 				if err := w.Flush(); err != nil { // a row group
