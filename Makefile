@@ -5,6 +5,7 @@ GO      ?= go
 SEED    ?= 1
 PYTHON  ?= python3
 VENV    := .venv-peers
+DATA_VENV := .venv-peers-data
 PACKAGES = ./...
 NO_CUDA  = $(filter 0,$(CUDA))
 # Packages with C in them: what AddressSanitizer has to look at.
@@ -107,6 +108,15 @@ bench-serve: setup $(VENV)/llama/bin/llama-server ## the server beside llama.cpp
 $(VENV)/llama/bin/llama-server: tools/peers/bench.txt $(VENV)/bench-pins
 	sh tools/peers/build_llama_server.sh $(VENV)/bin/python $(VENV)/llama
 
+bench-data: setup $(DATA_VENV)/pins ## records to tokens beside tokenizers, datasets and datatrove, in one run
+	PRIMER_PYTHON=$(CURDIR)/$(DATA_VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/corpus
+
+$(DATA_VENV)/pins: tools/peers/data.txt
+	rm -rf $(DATA_VENV)
+	$(PYTHON) -m venv $(DATA_VENV)
+	$(DATA_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	cp $< $@
+
 # The peers' virtual environment, made anew when its pins change.
 peers: $(VENV)/pins
 $(VENV)/pins: tools/peers/requirements.txt
@@ -131,8 +141,8 @@ fmt: ## format the Go code
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go')
 
 clean: ## remove what was built and run here, the library in the user's cache stays
-	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) bin runs
+	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) $(DATA_VENV) bin runs
 
 .PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda gpu-check \
 	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin gpu-check-folder tsan \
-	test-python bench-peers peers lint fmt clean
+	test-python bench-peers bench-data peers lint fmt clean

@@ -86,8 +86,12 @@ func (d *Dataset) pickFolder(root string, split Split) ([]string, error) {
 }
 
 // walk lists the regular files below a folder, sorted, with slashes; hidden names and
-// links are passed over.
+// folders that are links are passed over. The folder itself may be a link, and so may files:
+// Hugging Face's cache is made of them.
 func walk(root string) (files []string, err error) {
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
 	err = filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -98,7 +102,7 @@ func walk(root string) (files []string, err error) {
 			}
 			return nil
 		}
-		if !e.Type().IsRegular() {
+		if info, bad := os.Stat(p); bad != nil || !info.Mode().IsRegular() {
 			return nil
 		}
 		rel, err := filepath.Rel(root, p)

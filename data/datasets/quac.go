@@ -24,7 +24,7 @@ type quacRow struct {
 	Context   text
 	Questions texts
 	YesNos    texts
-	Originals struct{ Texts texts } `json:"orig_answers"`
+	Originals many[struct{ Texts text }] `json:"orig_answers"` // one a turn
 }
 
 type quacTurn struct {
@@ -42,8 +42,8 @@ func (row *quacRow) convert(c *conversion) error {
 			if i < len(row.YesNos) {
 				t.YesNo = row.YesNos[i]
 			}
-			if i < len(row.Originals.Texts) {
-				t.Original.Text = string(row.Originals.Texts[i])
+			if i < len(row.Originals) {
+				t.Original.Text = string(row.Originals[i].Texts)
 			}
 			turns = append(turns, t)
 		}

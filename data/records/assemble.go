@@ -194,6 +194,9 @@ func group(dst []byte, fields []parquet.Field, columns [][]parquet.Value, rep, d
 }
 
 func leaf(dst []byte, v parquet.Value) ([]byte, error) {
+	if len(dst) > MaxRecord { // a dictionary's long string many times
+		return nil, fmt.Errorf("%w: a row of more than %d MiB", data.ErrLimit, MaxRecord>>20)
+	}
 	switch v.Kind() {
 	case parquet.Boolean:
 		return strconv.AppendBool(dst, v.Boolean()), nil

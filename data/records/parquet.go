@@ -72,9 +72,18 @@ func (r *reader) parquet() (err error) {
 		consuming = false
 		return err
 	}
+	pages, err := newPageCheck(&ahead{file: f, buffer: buffer})
+	if err != nil {
+		return err
+	}
+	defer pages.zstd.Close()
 	for i, group := range file.RowGroups() {
-		if err := readGroup(columns, group, give); err != nil {
-			if errors.Is(err, errStop) || errors.Is(err, data.ErrFormat) {
+		err := checkPages(pages, file, columns, i)
+		if err == nil {
+			err = readGroup(columns, group, give)
+		}
+		if err != nil {
+			if errors.Is(err, errStop) || errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit) {
 				return err
 			}
 			return fmt.Errorf("%w: Parquet: row group %d, behind row %d: %w", data.ErrStream, i, n, err)
@@ -86,7 +95,11 @@ func (r *reader) parquet() (err error) {
 	return nil
 }
 
-// checkFooter looks at the length of the footer, for which the library allocates unseen.
+// maxFooter is the longest footer that is read, in bytes.
+const maxFooter = 64 << 20
+
+// checkFooter goes through the footer, for whose lengths and counts the library allocates
+// unseen.
 func checkFooter(f io.ReaderAt, size int64) error {
 	var end [8]byte
 	if size < int64(len(end)) {
@@ -95,10 +108,57 @@ func checkFooter(f io.ReaderAt, size int64) error {
 	if _, err := f.ReadAt(end[:], size-int64(len(end))); err != nil {
 		return err
 	}
-	if footer := int64(binary.LittleEndian.Uint32(end[:4])); footer > size-int64(len(end)) {
+	footer := int64(binary.LittleEndian.Uint32(end[:4]))
+	switch {
+	case string(end[4:]) != "PAR1":
+		return fmt.Errorf("%w: Parquet: the file does not end as one", data.ErrStream)
+	case footer > size-int64(len(end)):
 		return fmt.Errorf("%w: Parquet: a footer of %d bytes in a file of %d", data.ErrStream, footer, size)
+	case footer > maxFooter:
+		return fmt.Errorf("%w: Parquet: a footer of more than %d MiB", data.ErrLimit, maxFooter>>20)
+	}
+	b := make([]byte, footer)
+	if _, err := f.ReadAt(b, size-int64(len(end))-footer); err != nil {
+		return err
+	}
+	c := &compact{b: b}
+	if err := c.structure(0, 0); err != nil {
+		return fmt.Errorf("%w: Parquet: footer: %w", data.ErrStream, err)
 	}
 	return nil
+}
+
+// start is where the library begins to read a column: at its dictionary, if it has one.
+func start(m *format.ColumnMetaData) int64 {
+	if m.DictionaryPageOffset != 0 {
+		return m.DictionaryPageOffset
+	}
+	return m.DataPageOffset
+}
+
+// checkPages goes through the pages of a row group's columns that are read.
+func checkPages(p *pageCheck, file *parquet.File, s *selection, group int) error {
+	columns := file.Metadata().RowGroups[group].Columns
+	leaves := leafColumns(nil, file.Root())
+	if len(columns) != len(leaves) {
+		return fmt.Errorf("%d columns, the schema has %d", len(columns), len(leaves))
+	}
+	for _, i := range s.chunks {
+		if err := p.column(leaves[i], &columns[i].MetaData); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func leafColumns(list []*parquet.Column, c *parquet.Column) []*parquet.Column {
+	if c.Leaf() {
+		return append(list, c)
+	}
+	for _, child := range c.Columns() {
+		list = leafColumns(list, child)
+	}
+	return list
 }
 
 // checkParquet holds what the footer says against the file before anything is decoded.
@@ -109,8 +169,9 @@ func checkParquet(file *parquet.File) error {
 			switch {
 			case !codecs[m.Codec]:
 				return fmt.Errorf("%w: Parquet compression %v (known: none, snappy, gzip, zstd, brotli)", data.ErrFormat, m.Codec)
-			case m.TotalCompressedSize < 0 || m.TotalCompressedSize > file.Size() || m.TotalUncompressedSize < 0:
-				return fmt.Errorf("%w: Parquet: row group %d: a column of %d bytes in a file of %d", data.ErrStream, i, m.TotalCompressedSize, file.Size())
+			case m.TotalCompressedSize < 0 || m.TotalUncompressedSize < 0 || m.DataPageOffset < 0 || m.DictionaryPageOffset < 0 ||
+				start(&m) > file.Size()-m.TotalCompressedSize:
+				return fmt.Errorf("%w: Parquet: row group %d: a column of %d bytes at byte %d of a file of %d", data.ErrStream, i, m.TotalCompressedSize, start(&m), file.Size())
 			case m.TotalUncompressedSize > data.MaxRatio*m.TotalCompressedSize+1<<20:
 				return fmt.Errorf("%w: Parquet: row group %d: over %d bytes out for each byte in", data.ErrLimit, i, data.MaxRatio)
 			}

@@ -66,7 +66,7 @@ func TestLayoutsToTheCharacter(t *testing.T) {
 			"\n\n\nUser: I3\nAssistant: R3\n\nUser: I4\nAssistant: R4\n\n\nU."},
 		{Numbered, false, false, "T.\n\nQ1: I1\nQ2: I2\nOptions:\n(A) o\n\nA1: R1\nA2: H2 Hence: (A)\n\n\nQ1: I3\nQ2: I4\n\nA1: R3\nA2: R4\n\n\nU."},
 		{NextTurn, false, false, "T.\nFirst: I1\nR1\n\nThen: I2\nOptions:\n(A) o\nH2 Hence: (A)\n\n\nFirst: I3\nR3\n\nThen: I4\nR4\n\n\nU."},
-		{Inline, false, false, "Text: T.\n\nI1 -> R1\nI2\nOptions:\n(A) o -> H2 Hence: (A)\n\n\nI3 -> R3\nI4 -> R4\n\n\nU."},
+		{Inline, false, false, "Text: T.\n\nI1 -> R1\nI2\nOptions:\n(A) o\n-> H2 Hence: (A)\n\n\nI3 -> R3\nI4 -> R4\n\n\nU."},
 	} {
 		if got := forced(t, c, k.layout, k.first, k.bridged, base); got != k.want {
 			t.Errorf("%s first %v bridge %v:\n%q\nwant\n%q", k.layout, k.first, k.bridged, got, k.want)

@@ -37,6 +37,7 @@ type Set struct {
 	families    map[string]*family
 	none        map[string]bool // the none-phrases, folded
 	fingerprint string
+	apart       bool // inline answers stand apart from a list of options; the small set was measured without
 }
 
 // Default is the full embedded set, parsed once.
@@ -68,6 +69,9 @@ func LoadSmall(paths ...string) (*Set, error) { return load(smallFiles, paths) }
 
 func load(pattern string, paths []string) (*Set, error) {
 	s := newSet()
+	if s.apart = pattern == fullFiles; s.apart {
+		s.mark([]byte("inline answers stand apart")) // other texts from equal files
+	}
 	names, err := fs.Glob(embedded, pattern)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,9 @@ func (w *writer) pairs(ex *example) {
 			continue
 		}
 		form := w.turn(i)
+		if w.choice.layout == Inline && len(p.options) > 0 && w.set.apart {
+			form = ownLine(form)
+		}
 		w.fill(form, func(slot string) {
 			if slot == "instruction" {
 				w.question(ex, p)
@@ -66,6 +70,18 @@ func (w *writer) pairs(ex *example) {
 			}
 		})
 	}
+}
+
+// ownLine puts what follows a question on a line of its own: behind a list of options it would
+// read as the end of the last one.
+func ownLine(form pattern) pattern {
+	out := slices.Clone(form)
+	for i, s := range form {
+		if i > 0 && form[i-1].slot == "instruction" {
+			out[i].lit = strings.Replace(s.lit, " ", "\n", 1)
+		}
+	}
+	return out
 }
 
 // between separates pairs: few-shot lines stand on lines of their own, close.

@@ -81,7 +81,9 @@ func corpusConvert(stdio IO) *cobra.Command {
 			"context with its pairs. PATH is a file, a glob or a folder; of a folder, the files of the split are taken. What was left out is\n" +
 			"counted by reason.\n\n" +
 			"With --all it builds the tuning set from a folder that has a folder for each dataset, called by its name: OUT/train/NAME.jsonl\n" +
-			"and OUT/" + datasets.TuningManifest + ", at most 10,000 examples of each, those with most pairs. Datasets that are not there are named.",
+			"and OUT/" + datasets.TuningManifest + ", at most 10,000 examples of each, those with most pairs. Datasets that are not there are named.\n" +
+			"One that fails is named at the end and the others go on. A second start keeps what is done, mends what is damaged, and converts\n" +
+			"again what has other files or options; OUT/train is there once the set is whole.",
 		Example: "  corpus convert squad train-v1.1.json --out squad.jsonl\n" +
 			"  corpus convert race RACE/ --split dev --out race-dev.jsonl.zst\n" +
 			"  corpus convert --all downloads/ --out tuning",
@@ -95,7 +97,7 @@ func corpusConvert(stdio IO) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.all, "all", "", "build the tuning set from this `folder` of datasets")
-	f.StringVar(&c.out, "out", "", "`file` to write: .jsonl, also .gz or .zst; with --all a folder, which must not be there")
+	f.StringVar(&c.out, "out", "", "`file` to write: .jsonl, also .gz or .zst; with --all a folder, which may be one to go on with")
 	f.StringVar(&c.split, "split", string(datasets.Train), "part of a dataset: "+strings.Join(splitNames(), ", "))
 	f.IntVar(&c.opt.MaxWords, "max-words", datasets.MaxWords, "longest context; longer ones are cut into windows")
 	f.IntVar(&c.limit, "limit", 0, "examples of a dataset at most, those with most pairs; 0: all, with --all 10,000")
@@ -201,9 +203,9 @@ func (c *convert) tuning(ctx context.Context) error {
 		c.stdio.note("not in %s: %s", c.all, strings.Join(missing, ", "))
 	}
 	line := progress.New(c.stdio.Err, "convert")
-	m, err := datasets.BuildTuning(ctx, durable.OS, c.out, c.all, found, missing, c.opt, func(name string, n int64) {
-		line.Update(n, 0, progress.F("dataset", name))
-	})
+	set := &datasets.Build{FS: durable.OS, Out: c.out, Root: c.all, Sources: found, Missing: missing, Options: c.opt, Note: c.stdio.note,
+		Progress: func(name string, n int64) { line.Update(n, 0, progress.F("dataset", name)) }}
+	m, err := set.Run(ctx)
 	line.Done()
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ var (
 		model.ErrConfig, hf.ErrConfig, hf.ErrHeader, hf.ErrIndex, hf.ErrTensor, hf.ErrFile, hf.ErrChanged, hf.ErrVocabulary,
 		tokenizer.ErrInvalid, tokenizer.ErrUnsupported, tokenizer.ErrTextTooLong, eval.ErrRequest, synth.ErrNoSpecials, rundir.ErrNoCheckpoint,
 		serve.ErrTemplate, curate.ErrTooMany, curate.ErrChanged}
-	badUse = []error{datasets.ErrName, export.ErrOption, train.ErrConfig, mix.ErrSpec, shard.ErrOther, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
+	badUse = []error{datasets.ErrName, datasets.ErrOther, export.ErrOption, train.ErrConfig, mix.ErrSpec, shard.ErrOther, templates.ErrTemplate, rundir.ErrOtherConfig, rundir.ErrNotRun,
 		kernels.ErrNoDevice, kernels.ErrUnknownForced, generate.ErrTooLong, generate.ErrBadRequest, synth.ErrOptions, job.ErrOther, job.ErrNotJob,
 		serve.ErrOptions, curate.ErrSettings, curate.ErrNotCuration}
 )

@@ -27,3 +27,12 @@ for name, codec in (("nested.parquet", "snappy"), ("nested-zstd.parquet", "zstd"
 with open(sys.argv[1] + "/nested.jsonl", "w") as f:
     for row in ROWS:
         f.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+# Small files whose pages carry checksums, one for each codec, and pages of version 2: every bit of them is flipped in a test.
+FLAT = pa.table({"id": pa.array([1, 2, 3], pa.int64()), "text": ["One text.", None, "One text."], "tags": [["a", "b"], [], None]})
+for codec in ("none", "snappy", "gzip", "zstd", "brotli"):
+    pq.write_table(FLAT, f"{sys.argv[1]}/flat-{codec}.parquet", compression=codec, write_page_checksum=True, write_statistics=False,
+                   store_schema=False)
+pq.write_table(FLAT, sys.argv[1] + "/flat-v2.parquet", compression="zstd", write_page_checksum=True, write_statistics=False,
+               store_schema=False, data_page_version="2.0", column_encoding={"id": "DELTA_BINARY_PACKED", "text": "DELTA_LENGTH_BYTE_ARRAY",
+               "tags.list.element": "DELTA_BYTE_ARRAY"}, use_dictionary=False)

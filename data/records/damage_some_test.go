@@ -1,0 +1,5 @@
+//go:build !slow
+
+package records_test
+
+const everyBit = false
