@@ -20,8 +20,6 @@ import (
 	"github.com/primer-lm/primer/data/shard"
 	"github.com/primer-lm/primer/data/templates"
 	"github.com/primer-lm/primer/data/warc"
-	"github.com/primer-lm/primer/internal/durable"
-	"github.com/primer-lm/primer/internal/progress"
 	"github.com/primer-lm/primer/tokenizer"
 )
 
