@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,8 +50,8 @@ func BenchmarkMapped7B(b *testing.B) {
 	gaps := timesOf(a.Gaps)
 	b.ReportMetric(loaded.Seconds(), "s-to-ready")
 	b.ReportMetric(float64(anonymous)/(1<<30), "GiB-anonymous")
-	b.Log(fmt.Sprintf("serves after %.2f s; prompt of %d tokens read in %.1f s, then %v a token; %.2f GiB anonymous of %.2f GiB resident",
-		loaded.Seconds(), a.Prompt, a.First.Seconds(), gaps.P50, float64(anonymous)/(1<<30), float64(resident)/(1<<30)))
+	b.Logf("serves after %.2f s; prompt of %d tokens read in %.1f s, then %v a token; %.2f GiB anonymous of %.2f GiB resident",
+		loaded.Seconds(), a.Prompt, a.First.Seconds(), gaps.P50, float64(anonymous)/(1<<30), float64(resident)/(1<<30))
 }
 
 // A folder of random weights has what was asked for, and opens.

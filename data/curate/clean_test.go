@@ -140,7 +140,7 @@ func TestPieceSeeds(t *testing.T) {
 		}
 		return fmt.Sprintf("%q", it.pieces.list)
 	}
-	if texts(1) != texts(1) || texts(1) == texts(2) {
+	if first, again := texts(1), texts(1); first != again || first == texts(2) {
 		t.Error("pieces do not follow the seed")
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -160,7 +159,6 @@ func TestReadingAheadIsBounded(t *testing.T) {
 type held struct {
 	bytesTok
 	hold   chan struct{}
-	once   sync.Once
 	atHold int64
 }
 
