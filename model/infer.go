@@ -90,6 +90,9 @@ func newModel(b kernels.Backend, c *Config, o InferOptions) (*Model, error) {
 	if o.Docs == 0 {
 		o.Docs = o.Tokens
 	}
+	if o.Cache == kernels.NoType {
+		o.Cache = o.Math
+	}
 	o.LogitRows = logitRows(o.LogitRows, o.Tokens, c.VocabSize)
 	switch {
 	case o.Tokens < 1 || o.Docs < 1 || o.LogitRows < 1 || o.PageSize < 0:
@@ -98,6 +101,8 @@ func newModel(b kernels.Backend, c *Config, o InferOptions) (*Model, error) {
 		return nil, fmt.Errorf("%w: %d positions, but max_position_embeddings is %d", ErrConfig, o.MaxLen, c.MaxPositions)
 	case o.Math != kernels.F32 && o.Math != kernels.BF16 && o.Math != kernels.F64:
 		return nil, fmt.Errorf("%w: %v is no dtype to compute in", ErrConfig, o.Math)
+	case o.Cache != o.Math && (o.Math == kernels.F64 || o.Cache != kernels.F32 && o.Cache != kernels.BF16):
+		return nil, fmt.Errorf("%w: a cache of %v beside products of %v", ErrConfig, o.Cache, o.Math)
 	}
 	config := *c
 	m := &Model{net: net{b: b, cfg: &config, specs: c.Layers()}, opt: o,
@@ -160,7 +165,7 @@ func (m *Model) inferWork() (work int64) {
 // pagedWork asks for every number of sequences: a backend may need more for few, whose keys it shares out among threads.
 func (m *Model) pagedWork(s LayerSpec, out, qkv kernels.Tensor) (work int64) {
 	shape := kernels.ShapeOf
-	cache := shape(m.opt.Math, 1, s.KVHeads, m.opt.PageSize, s.HeadDim)
+	cache := shape(m.opt.Cache, 1, s.KVHeads, m.opt.PageSize, s.HeadDim)
 	for seqs := int64(1); seqs <= m.opt.Docs; seqs++ {
 		work = max(work, m.b.PagedAttentionPlan(kernels.PagedAttentionArgs{Out: out, QKV: qkv, KCache: cache, VCache: cache,
 			PageTable: shape(kernels.I32, seqs, m.pages()), CuLens: shape(kernels.I32, seqs+1), Lens: shape(kernels.I32, seqs), Heads: s.Heads,

@@ -53,6 +53,7 @@ type InferOptions struct {
 	Math      kernels.DType // F32 or BF16; NoType: BF16 where the stored weights are, else F32
 	LogitRows int64         // rows of logits at a time in Score, and at most in Step; 0: 64 MiB of them, at least 64
 	PageSize  int64         // of the paged cache; 0: no generation
+	Cache     kernels.DType // of the paged cache: F32 or BF16, which is half of it; NoType: Math
 	NoGraphs  bool          // issue decode steps operation by operation, also where the backend captures them; the bits are the same
 }
 

@@ -25,7 +25,7 @@ type StepInput struct {
 }
 
 // CacheType returns the dtype of the paged cache.
-func (m *Model) CacheType() kernels.DType { return m.opt.Math }
+func (m *Model) CacheType() kernels.DType { return m.opt.Cache }
 
 // pages is the most pages of one sequence.
 func (m *Model) pages() int64 {

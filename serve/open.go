@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/kernels/device"
 	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/generate"
@@ -15,12 +16,13 @@ import (
 
 // Load says how a model folder is opened.
 type Load struct {
-	Device      string // "cpu" (the default), "cuda:0", …
-	Name        string // of the model to clients; "": the folder's
-	Seats       int    // sequences computed at a time; 0: 32
-	Window      int    // tokens of prompt and continuation together; 0: the model's own
-	StepTokens  int    // rows of a step: prompts are read in chunks of what decoding leaves of it; 0: 512
-	CacheTokens int64  // positions of the KV cache; 0: every seat's window, at most 64 Ki and at least one window
+	Device      string        // "cpu" (the default), "cuda:0", …
+	Name        string        // of the model to clients; "": the folder's
+	Seats       int           // sequences computed at a time; 0: 32
+	Window      int           // tokens of prompt and continuation together; 0: the model's own
+	StepTokens  int           // rows of a step: prompts are read in chunks of what decoding leaves of it; 0: 512
+	CacheTokens int64         // positions of the KV cache; 0: every seat's window, at most 64 Ki and at least one window
+	CacheType   kernels.DType // of the KV cache; NoType: what the model computes in
 	// NoPrefixCache computes every prompt from its beginning, so that no answer's time tells what others have asked.
 	NoPrefixCache bool
 }
@@ -82,7 +84,7 @@ func Open(ctx context.Context, dir string, l Load) (p Parts, err error) {
 	}
 	seats := int64(l.Seats)
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(int64(l.StepTokens), seats), Docs: seats, MaxLen: window,
-		LogitRows: seats, PageSize: pageSize})
+		LogitRows: seats, PageSize: pageSize, Cache: l.CacheType})
 	if err != nil {
 		return p, fmt.Errorf("opening the model: %w", err)
 	}

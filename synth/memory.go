@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -54,6 +55,6 @@ func PlanMemory(dir string, opts ...Option) (_ Memory, err error) {
 	}
 	pages := (m.CacheTokens + pageSize - 1) / pageSize
 	m.Weights = m.Parameters * math.Size()
-	m.Cache = 2 * c.NumHiddenLayers * pages * pageSize * c.NumKeyValueHeads * c.HeadDim * math.Size()
+	m.Cache = 2 * c.NumHiddenLayers * pages * pageSize * c.NumKeyValueHeads * c.HeadDim * cmp.Or(set.cacheType, math).Size()
 	return m, nil
 }

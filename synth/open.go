@@ -90,7 +90,7 @@ func openEngine(parts *closers, set *settings, folder *hf.Folder, tok *tokenizer
 	}
 	window := int64(set.rounds.Window)
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(set.stepTokens, int64(set.inFlight)), Docs: int64(set.inFlight),
-		MaxLen: window, Math: kernels.NoType, LogitRows: int64(set.inFlight), PageSize: pageSize})
+		MaxLen: window, Math: kernels.NoType, LogitRows: int64(set.inFlight), PageSize: pageSize, Cache: set.cacheType})
 	if err != nil {
 		return nil, fmt.Errorf("opening the model: %w", err)
 	}

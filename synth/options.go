@@ -3,6 +3,7 @@ package synth
 import (
 	"fmt"
 
+	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/model"
 )
 
@@ -14,6 +15,7 @@ type settings struct {
 	rounds      RoundOptions
 	inFlight    int
 	cacheTokens int64
+	cacheType   kernels.DType
 	stepTokens  int64
 	keep        PairFilter
 	verify      *VerifyOptions
@@ -68,6 +70,10 @@ func InFlight(n int) Option { return func(s *settings) { s.inFlight = n } }
 
 // CacheTokens sets the positions of the KV cache; the default holds every chain in flight at its full window.
 func CacheTokens(n int64) Option { return func(s *settings) { s.cacheTokens = n } }
+
+// CacheType sets the dtype of the KV cache: kernels.F32 or kernels.BF16, which takes half the memory; the default is what the
+// model computes in. Results depend on it.
+func CacheType(t kernels.DType) Option { return func(s *settings) { s.cacheType = t } }
 
 // StepTokens sets the tokens of a generation step (default 512): new ones and pieces of prompts.
 func StepTokens(n int64) Option { return func(s *settings) { s.stepTokens = n } }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
 )
@@ -19,6 +20,7 @@ type generation struct {
 	in            []string
 	rounds        synth.RoundOptions
 	inFlight      int
+	cache         cacheType
 	json          bool
 }
 
@@ -33,9 +35,37 @@ func (g *generation) bind(cmd *cobra.Command, inputs string) {
 	f.Float32Var(&g.rounds.TopP, "top-p", 0, "sample from the most probable tokens of this total probability; 0: from all")
 	f.Uint64Var(&g.rounds.Seed, "seed", 1, "of sampling")
 	f.IntVar(&g.inFlight, "in-flight", 32, "chains computed side by side")
+	g.cache.bind(cmd)
 	f.BoolVar(&g.json, "json", false, "print the report as JSON")
 	deviceFlag(cmd, &g.device)
 	g.bindReading(cmd)
+}
+
+// cacheType is the flag of the KV cache's dtype.
+type cacheType struct{ kernels.DType }
+
+func (c *cacheType) String() string {
+	if c.DType == kernels.NoType {
+		return "auto"
+	}
+	return c.DType.String()
+}
+
+func (c *cacheType) Type() string { return "dtype" }
+
+func (c *cacheType) Set(text string) error {
+	known := map[string]kernels.DType{"auto": kernels.NoType, "f32": kernels.F32, "bf16": kernels.BF16}
+	t, ok := known[text]
+	if !ok {
+		return errors.New("there are auto, f32, bf16")
+	}
+	c.DType = t
+	return nil
+}
+
+func (c *cacheType) bind(cmd *cobra.Command) {
+	cmd.Flags().Var(c, "cache-type", "of the KV cache: f32, bf16 (half the memory), or auto, what the model computes in")
+	completes(cmd, "cache-type", func() []string { return []string{"auto", "f32", "bf16"} })
 }
 
 // check finds what is wrong with the flags before a model is opened.
@@ -76,7 +106,7 @@ func (g *generation) checkWindow() error {
 
 // opening is how the synthesizer is opened, but for what one command adds.
 func (g *generation) opening(more ...synth.Option) []synth.Option {
-	return append([]synth.Option{synth.Device(g.device), synth.Rounds(g.rounds), synth.InFlight(g.inFlight)}, more...)
+	return append([]synth.Option{synth.Device(g.device), synth.Rounds(g.rounds), synth.InFlight(g.inFlight), synth.CacheType(g.cache.DType)}, more...)
 }
 
 // with opens the synthesizer, runs f and closes it.

@@ -24,6 +24,7 @@ type server struct {
 	model   string
 	addr    string
 	keyFile string
+	cache   cacheType
 }
 
 // Serve is the command that answers requests in OpenAI's form.
@@ -50,6 +51,7 @@ func Serve(stdio IO) *cobra.Command {
 	f.IntVar(&l.Window, "window", 0, "tokens of prompt and continuation together (default the model's)")
 	f.IntVar(&l.StepTokens, "step-tokens", 512, "rows of a step: prompts are read in chunks of that size")
 	f.Int64Var(&l.CacheTokens, "cache-tokens", 0, "positions of the KV cache (default every seat's window, at most 65536 but one window)")
+	s.cache.bind(cmd)
 	f.BoolVar(&l.NoPrefixCache, "no-prefix-cache", false, "compute every prompt from its beginning: slower, but no answer's time tells what others have asked")
 	f.IntVar(&o.Queue, "queue", o.Queue, "sequences that may wait beside those that are computed; more get 429")
 	f.Int64Var(&o.QueueTokens, "queue-tokens", o.QueueTokens, "tokens of all requests admitted, prompts and asked for; more get 429 (default four windows for every seat, at least 1048576)")
@@ -83,6 +85,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		return usage("--addr %s: %v", s.addr, err)
 	}
 	defer listener.Close()
+	s.load.CacheType = s.cache.DType
 	s.opt.Log = slog.New(slog.NewTextHandler(s.stdio.Err, nil))
 	parts, err := serve.Open(ctx, s.model, s.load)
 	if err != nil {

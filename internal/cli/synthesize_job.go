@@ -12,6 +12,7 @@ import (
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/synth"
 	"github.com/primer-lm/primer/synth/job"
 )
@@ -69,6 +70,9 @@ type jobResult struct {
 // settings is what decides the output. Documents are counted once in a job.
 func (s *synthesize) settings(ctx context.Context) (job.Settings, error) {
 	set := job.Settings{ShardTexts: s.shardTexts, Verify: s.verify, Reading: s.reading()}
+	if s.cache.DType != kernels.NoType {
+		set.Cache = s.cache.String()
+	}
 	var err error
 	if set.Model, err = job.Fingerprint(s.model); err != nil {
 		return set, err

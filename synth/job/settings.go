@@ -37,6 +37,7 @@ type Settings struct {
 	TopP         float32 `json:"top_p"`              //
 	Seed         uint64  `json:"seed"`               //
 	Verify       string  `json:"verify"`             // the scores that are recorded
+	Cache        string  `json:"cache,omitempty"`    // dtype of the KV cache; "": what the model computes in
 	Reading      string  `json:"reading,omitempty"`  // how inputs become documents
 	Inputs       []Input `json:"inputs"`             //
 	Documents    int64   `json:"documents,omitzero"` // in all inputs; 0: not counted
