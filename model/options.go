@@ -57,6 +57,19 @@ type InferOptions struct {
 	NoGraphs  bool          // issue decode steps operation by operation, also where the backend captures them; the bits are the same
 }
 
+// ParseCacheType reads InferOptions.Cache: "f32", "bf16", or "auto" (and "") for what the model computes in.
+func ParseCacheType(name string) (kernels.DType, error) {
+	switch name {
+	case "auto", "":
+		return kernels.NoType, nil
+	case "f32":
+		return kernels.F32, nil
+	case "bf16":
+		return kernels.BF16, nil
+	}
+	return kernels.NoType, fmt.Errorf("%w: a cache of %q: there are auto, f32, bf16", ErrConfig, name)
+}
+
 const logitBytes = 64 << 20
 
 func logitRows(want, tokens, vocab int64) int64 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/kernels/device"
 	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/generate"
@@ -16,13 +15,13 @@ import (
 
 // Load says how a model folder is opened.
 type Load struct {
-	Device      string        // "cpu" (the default), "cuda:0", …
-	Name        string        // of the model to clients; "": the folder's
-	Seats       int           // sequences computed at a time; 0: 32
-	Window      int           // tokens of prompt and continuation together; 0: the model's own
-	StepTokens  int           // rows of a step: prompts are read in chunks of what decoding leaves of it; 0: 512
-	CacheTokens int64         // positions of the KV cache; 0: every seat's window, at most 64 Ki and at least one window
-	CacheType   kernels.DType // of the KV cache; NoType: what the model computes in
+	Device      string // "cpu" (the default), "cuda:0", …
+	Name        string // of the model to clients; "": the folder's
+	Seats       int    // sequences computed at a time; 0: 32
+	Window      int    // tokens of prompt and continuation together; 0: the model's own
+	StepTokens  int    // rows of a step: prompts are read in chunks of what decoding leaves of it; 0: 512
+	CacheTokens int64  // positions of the KV cache; 0: every seat's window, at most 64 Ki and at least one window
+	CacheType   string // of the KV cache: "f32", "bf16"; "" or "auto": what the model computes in
 	// NoPrefixCache computes every prompt from its beginning, so that no answer's time tells what others have asked.
 	NoPrefixCache bool
 }
@@ -52,6 +51,10 @@ func Open(ctx context.Context, dir string, l Load) (p Parts, err error) {
 	l.Device, l.Seats, l.StepTokens = or(l.Device, "cpu"), or(l.Seats, defaultSeats), or(l.StepTokens, defaultStepTokens)
 	if l.Seats < 1 || l.StepTokens < 1 || l.Window < 0 || l.CacheTokens < 0 {
 		return p, fmt.Errorf("%w: %d sequences, %d rows of a step, window %d, %d positions", ErrOptions, l.Seats, l.StepTokens, l.Window, l.CacheTokens)
+	}
+	cacheType, err := model.ParseCacheType(l.CacheType)
+	if err != nil {
+		return p, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	folder, err := hf.OpenFolder(dir)
 	if err != nil {
@@ -84,7 +87,7 @@ func Open(ctx context.Context, dir string, l Load) (p Parts, err error) {
 	}
 	seats := int64(l.Seats)
 	m, err := model.Open(b, folder.Config, folder, model.InferOptions{Tokens: max(int64(l.StepTokens), seats), Docs: seats, MaxLen: window,
-		LogitRows: seats, PageSize: pageSize, Cache: l.CacheType})
+		LogitRows: seats, PageSize: pageSize, Cache: cacheType})
 	if err != nil {
 		return p, fmt.Errorf("opening the model: %w", err)
 	}

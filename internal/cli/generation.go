@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/primer-lm/primer/kernels"
+	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
 )
@@ -54,13 +55,9 @@ func (c *cacheType) String() string {
 func (c *cacheType) Type() string { return "dtype" }
 
 func (c *cacheType) Set(text string) error {
-	known := map[string]kernels.DType{"auto": kernels.NoType, "f32": kernels.F32, "bf16": kernels.BF16}
-	t, ok := known[text]
-	if !ok {
-		return errors.New("there are auto, f32, bf16")
-	}
+	t, err := model.ParseCacheType(text)
 	c.DType = t
-	return nil
+	return err
 }
 
 func (c *cacheType) bind(cmd *cobra.Command) {

@@ -85,7 +85,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		return usage("--addr %s: %v", s.addr, err)
 	}
 	defer listener.Close()
-	s.load.CacheType = s.cache.DType
+	s.load.CacheType = s.cache.String()
 	s.opt.Log = slog.New(slog.NewTextHandler(s.stdio.Err, nil))
 	parts, err := serve.Open(ctx, s.model, s.load)
 	if err != nil {
