@@ -57,7 +57,7 @@ func (s *Server) Crowd(ctx context.Context, r *Rush) Crowded {
 	began := time.Now()
 	for client := range r.Clients {
 		work.Go(func() {
-			for at := client; time.Since(began) < r.For && ctx.Err() == nil; at += r.Clients {
+			for at := client; ctx.Err() == nil && (at == client || time.Since(began) < r.For); at += r.Clients {
 				a, err := s.Complete(ctx, r.Prompts[at%len(r.Prompts)], r.New)
 				mu.Lock()
 				switch {
@@ -71,7 +71,7 @@ func (s *Server) Crowd(ctx context.Context, r *Rush) Crowded {
 					first, gaps = append(first, a.First), append(gaps, a.Gaps...)
 				}
 				mu.Unlock()
-				if a.Status == http.StatusTooManyRequests {
+				if a.Status != http.StatusOK {
 					wait(ctx, r.Pause)
 				}
 			}

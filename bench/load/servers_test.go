@@ -168,8 +168,7 @@ func (m *bench) start(name string, extra ...string) *Server {
 	return s
 }
 
-// corpus runs texts in two rounds: theirs, ours, ours without reuse, theirs again (the better one counts), so that a machine
-// that changes meanwhile is seen.
+// corpus runs texts in two rounds: ours, ours without reuse, ours again, so that a machine that changes meanwhile is seen, and theirs.
 func (m *bench) corpus(n int) {
 	c := &Corpus{Texts: texts(m.b, n, 500), Rounds: 2, New: 64, Chains: parallel}
 	m.result.Corpus = fmt.Sprintf("%d texts of %d characters in two rounds, %d new tokens each, %d chains in flight:", n, 500, c.New, c.Chains)

@@ -103,24 +103,26 @@ func (it *items) contaminated(ctx context.Context, src *Source, r *Contamination
 	flags, size := make([]bool, len(it.list)), &Size{}
 	squeezed := make([][]byte, parallel())
 	type found struct {
-		bytes int64
-		items []int32
+		bytes  int64
+		pieces map[int32]struct{} // a piece may stand a million times in a text, and in thousands of items
 	}
 	in := &input{source: src}
 	err := pipeline(ctx, in, func(worker int, b *batch) (found, error) {
-		var f found
+		f := found{pieces: map[int32]struct{}{}}
 		for i := range b.docs {
 			text := b.docs[i].Text
 			f.bytes += int64(len(text))
 			squeezed[worker] = squeeze(squeezed[worker][:0], text)
-			it.pieces.scan(squeezed[worker], func(_ int, piece int32) { f.items = append(f.items, it.pieces.list[piece].items...) })
+			it.pieces.scan(squeezed[worker], func(_ int, piece int32) { f.pieces[piece] = struct{}{} })
 		}
 		return f, nil
 	}, func(b *batch, f found) error {
 		size.Documents += int64(b.len())
 		size.Bytes += f.bytes
-		for _, n := range f.items {
-			flags[n] = true
+		for piece := range f.pieces {
+			for _, n := range it.pieces.list[piece].items {
+				flags[n] = true
+			}
 		}
 		if progress != nil {
 			progress(size.Documents)

@@ -53,6 +53,9 @@ func (o *CleanOptions) check() error {
 			return fmt.Errorf("set %q stands twice", s.Name)
 		}
 	}
+	if o.Pieces > 1000 {
+		return fmt.Errorf("pieces = %d, must be at most 1000", o.Pieces)
+	}
 	return errors.Join(atLeast("ngram", o.NGram, 2), atLeast("cut_margin", o.CutMargin, 0), atLeast("cut_min", o.CutMin, 1),
 		atLeast("cut_max", o.CutMax, 1), atLeast("pieces", o.Pieces, 1), atLeast("piece_length", o.PieceLength, 1))
 }

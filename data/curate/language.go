@@ -133,7 +133,9 @@ func (l *languages) detect(text string) (whatlanggo.Lang, float64) {
 
 // LanguageOf gives the code and the confidence, 0 to 1, of the language of a text's beginning, as stage language does.
 func LanguageOf(text string, opt LanguageOptions) (string, float64, error) {
-	if len(opt.Allow) == 0 {
+	if len(opt.Allow) == 0 && len(opt.Among) > 0 {
+		opt.Allow = opt.Among[:1]
+	} else if len(opt.Allow) == 0 {
 		opt.Allow = slices.Sorted(maps.Keys(codes))[:1] // any: it decides nothing here
 	}
 	if err := opt.check(); err != nil {

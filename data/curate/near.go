@@ -18,7 +18,7 @@ type NearOptions struct {
 }
 
 func (o *NearOptions) check() error {
-	if o.Shingle < 1 || o.Shingle > 64 || o.Bands < 1 || o.Rows < 1 || o.Bands*o.Rows > 4096 {
+	if o.Shingle < 1 || o.Shingle > 64 || o.Bands < 1 || o.Rows < 1 || o.Bands > 4096 || o.Rows > 4096 || o.Bands*o.Rows > 4096 {
 		return fmt.Errorf("shingle = %d (1 to 64), bands = %d and rows = %d (1 or more, their product up to 4096)", o.Shingle, o.Bands, o.Rows)
 	}
 	return share("verify", o.Verify)

@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,7 +16,12 @@ type NormaliseOptions struct {
 	MaxBlankLines int `toml:"max_blank_lines" json:"max_blank_lines"` // in a row
 }
 
-func (o *NormaliseOptions) check() error { return atLeast("max_blank_lines", o.MaxBlankLines, 0) }
+func (o *NormaliseOptions) check() error {
+	if o.MaxBlankLines < 0 || o.MaxBlankLines > 1000 {
+		return fmt.Errorf("max_blank_lines = %d, must be 0 to 1000", o.MaxBlankLines)
+	}
+	return nil
+}
 
 // Reasons of stage normalise.
 const Empty = "empty" // nothing but blanks and invisible characters

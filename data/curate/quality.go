@@ -172,7 +172,7 @@ type meter struct {
 	grams           table
 }
 
-// maxMeasured bounds the words whose repetition is measured, and with it the memory of a meter; max_words is far below.
+// maxMeasured bounds the words, lines and paragraphs whose repetition is measured, and with it the memory of a meter; max_words is far below.
 const maxMeasured = 1 << 20
 
 // words counts words and characters.
@@ -219,7 +219,7 @@ const bullets = "-*•‣▪●◦⁃■□–"
 
 // lines looks at the lines of a text that are not blank, and at its paragraphs.
 func (m *meter) lines(text string, out *Quality) {
-	m.lineSet.reset(strings.Count(text, "\n") + 1)
+	m.lineSet.reset(min(strings.Count(text, "\n")+1, maxMeasured))
 	var total, bullet, trailing, twice int64
 	var chars, twiceChars int64
 	for l := range strings.SplitSeq(text, "\n") {
@@ -237,7 +237,7 @@ func (m *meter) lines(text string, out *Quality) {
 		}
 		n := int64(utf8.RuneCountInString(l))
 		chars += n
-		if m.lineSet.add(hashOf(l)) > 1 {
+		if total <= maxMeasured && m.lineSet.add(hashOf(l)) > 1 {
 			twice++
 			twiceChars += n
 		}
@@ -252,7 +252,7 @@ func (m *meter) lines(text string, out *Quality) {
 }
 
 func (m *meter) paragraphs(text string, rep *Repetition) {
-	m.parSet.reset(strings.Count(text, "\n\n") + 1)
+	m.parSet.reset(min(strings.Count(text, "\n\n")+1, maxMeasured))
 	var total, twice, chars, twiceChars int64
 	for p := range strings.SplitSeq(text, "\n\n") {
 		p = strings.TrimFunc(p, unicode.IsSpace)
@@ -262,7 +262,7 @@ func (m *meter) paragraphs(text string, rep *Repetition) {
 		total++
 		n := int64(utf8.RuneCountInString(p))
 		chars += n
-		if m.parSet.add(hashOf(p)) > 1 {
+		if total <= maxMeasured && m.parSet.add(hashOf(p)) > 1 {
 			twice++
 			twiceChars += n
 		}

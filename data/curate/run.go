@@ -55,15 +55,15 @@ func Run(ctx context.Context, opt Options) (report *Report, err error) {
 			return nil, err
 		}
 	}
+	key, err := opt.Source.Key(ctx) // before anything in the folder changes
+	if err != nil {
+		return nil, err
+	}
 	lock, err := r.settle()
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	key, err := opt.Source.Key(ctx)
-	if err != nil {
-		return nil, err
-	}
 	records, err := r.stages(ctx, key)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,11 @@ func (r *run) clear() error {
 		err = r.mustBeNew()
 	}
 	if err == nil && !bytes.Equal(was, text) {
-		err = writeBytes(r.fsys, path, text)
+		// What stands there is of other settings; stages that are the same under these give it again.
+		err = errors.Join(removeFile(r.fsys, filepath.Join(dir, reportName)), removeFile(r.fsys, filepath.Join(dir, resultName)))
+		if err == nil {
+			err = writeBytes(r.fsys, path, text)
+		}
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package curate
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -378,6 +379,55 @@ func TestFilesKey(t *testing.T) {
 		t.Error("two contents have one key")
 	} else if c := write(`{"text":"a"}`); c != a {
 		t.Error("equal contents have two keys")
+	}
+	seen := map[string]int{}
+	for i, opt := range []data.Options{{}, {Strict: true}, {TextField: "title"}, {Columns: data.Columns{Text: "title"}}, {Columns: data.Columns{ID: "title"}}} {
+		key, err := Files([]string{dir}, opt).Key(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before, ok := seen[key]; ok {
+			t.Errorf("options %d and %d have one key", before, i)
+		}
+		seen[key] = i
+	}
+}
+
+// Members of an archive are files like any others, and a file that changes between the hash and the end of reading is noticed.
+func TestFilesOfAllKinds(t *testing.T) {
+	dir := t.TempDir()
+	packed := filepath.Join(dir, "raw.zip")
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create("a.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(w, `{"text":"in an archive"}`)
+	if err := errors.Join(z.Close(), os.WriteFile(packed, b.Bytes(), 0o666), os.WriteFile(filepath.Join(dir, "b.jsonl"), []byte(`{"text":"beside it"}`), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	src := Files([]string{dir}, data.Options{})
+	if _, err := src.Key(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	read := func() (n int, err error) {
+		for _, err := range src.Documents(&data.Report{}) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	if n, err := read(); n != 2 || err != nil {
+		t.Errorf("%d documents, %v", n, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "b.jsonl"), []byte(`{"text":"beside it, and longer"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(); !errors.Is(err, ErrChanged) {
+		t.Errorf("a file changed: %v", err)
 	}
 }
 

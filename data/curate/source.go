@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 
 	"github.com/klauspost/compress/zstd"
@@ -24,41 +25,98 @@ type Source struct {
 	Key func(ctx context.Context) (string, error)
 }
 
-// Files reads documents from files, globs and folders. Standard input cannot be read twice and is an error.
+// Files reads documents from files, globs, folders, archives and object storage. Standard input cannot be read twice and is an error.
+// Files that are no longer those that Key named, when they have been read, are ErrChanged.
 func Files(paths []string, opt data.Options) Source {
+	stamps := ""
 	return Source{
 		Documents: func(report *data.Report) iter.Seq2[data.Document, error] {
 			opt := opt
 			opt.Report = report
-			return data.Documents(paths, opt)
+			return unchanged(data.Documents(paths, opt), func() error {
+				if stamps == "" {
+					return nil
+				}
+				now, err := stampsOf(paths, opt)
+				if err == nil && now != stamps {
+					err = fmt.Errorf("%w: files of the input changed while they were read", ErrChanged)
+				}
+				return err
+			})
 		},
-		Key: func(ctx context.Context) (string, error) {
+		Key: func(ctx context.Context) (key string, err error) {
+			if stamps, err = stampsOf(paths, opt); err != nil {
+				return "", err
+			}
 			return filesKey(ctx, paths, opt)
 		},
 	}
 }
 
-// filesKey hashes the names and contents of files in the order in which they are read, and how they are read. Where they lie does
-// not matter.
-func filesKey(ctx context.Context, paths []string, opt data.Options) (string, error) {
-	files, err := data.Files(paths, opt)
+// unchanged gives all and asks check at the end.
+func unchanged(all iter.Seq2[data.Document, error], check func() error) iter.Seq2[data.Document, error] {
+	return func(yield func(data.Document, error) bool) {
+		for doc, err := range all {
+			if !yield(doc, err) || err != nil {
+				return
+			}
+		}
+		if err := check(); err != nil {
+			yield(data.Document{}, err)
+		}
+	}
+}
+
+// stampsOf is what can be seen of files without reading them.
+func stampsOf(paths []string, opt data.Options) (string, error) {
+	files, err := data.Inputs(paths, opt)
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %v %v %q\n", opt.Kind, opt.Strict, opt.BlankSplit, opt.TextField)
-	for _, file := range files {
-		if file == data.Stdin {
+	for _, f := range files {
+		if f.Name() == data.Stdin {
+			return "", fmt.Errorf("%w: a curation reads its documents several times: give files, not -", ErrSettings)
+		}
+		size, stamp, err := f.Version()
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", data.ErrNoFile, err)
+		}
+		fmt.Fprintf(h, "%q %d %s\n", f.Name(), size, stamp)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// filesKey hashes the names and contents of files in the order in which they are read, and how they are read. Where they lie does
+// not matter. Of members of archives and objects of a store it hashes what their versions are.
+func filesKey(ctx context.Context, paths []string, opt data.Options) (string, error) {
+	files, err := data.Inputs(paths, opt)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %v %v %q %+v\n", opt.Kind, opt.Strict, opt.BlankSplit, opt.TextField, opt.Columns)
+	for _, f := range files {
+		name := f.Name()
+		if name == data.Stdin {
 			return "", fmt.Errorf("%w: a curation reads its documents several times: give files, not -", ErrSettings)
 		}
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		sum, err := durable.SumFile(durable.OS, file)
+		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+			size, stamp, err := f.Version()
+			if err != nil {
+				return "", fmt.Errorf("%w: %w", data.ErrNoFile, err)
+			}
+			fmt.Fprintf(h, "%q %d version %s\n", filepath.Base(name), size, stamp)
+			continue
+		}
+		sum, err := durable.SumFile(durable.OS, name)
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", data.ErrNoFile, err)
 		}
-		fmt.Fprintf(h, "%q %d %s\n", filepath.Base(file), sum.Bytes, sum.SHA256)
+		fmt.Fprintf(h, "%q %d %s\n", filepath.Base(name), sum.Bytes, sum.SHA256)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -89,7 +89,7 @@ func (t *Build) dataset(ctx context.Context, s Source) (record *tuningRecord, wa
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	inputs, err := hashInputs(s.Path)
+	inputs, err := hashInputs(s.Path, t.Out)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", data.ErrNoFile, err)
 	}
@@ -163,7 +163,7 @@ func (t *Build) write(ctx context.Context, s Source, inputs string) (*tuningReco
 	if err != nil {
 		return nil, err
 	}
-	if now, err := hashInputs(s.Path); err != nil || now != inputs {
+	if now, err := hashInputs(s.Path, t.Out); err != nil || now != inputs {
 		return nil, errors.Join(fmt.Errorf("%w: %s changed while it was read", data.ErrStream, s.Path), err)
 	}
 	r := &tuningRecord{Version: recordVersion, Settings: t.settings(), Inputs: inputs, Entry: t.entry(s, &report, sum)}

@@ -68,7 +68,8 @@ func (t *Build) ours() error {
 // known refuses records and files of datasets that are not to be converted: what was done
 // once is not thrown away because a folder is not mounted.
 func (t *Build) known() error {
-	for dir, ending := range map[string]string{filepath.Join(t.Out, recordsName): ".json", t.hidden(): ".jsonl", t.final(): ".jsonl"} {
+	for _, kind := range []struct{ dir, ending string }{{filepath.Join(t.Out, recordsName), ".json"}, {t.hidden(), ".jsonl"}, {t.final(), ".jsonl"}} {
+		dir, ending := kind.dir, kind.ending
 		names, err := t.list(dir)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/primer-lm/primer/internal/durable"
 )
@@ -92,7 +93,8 @@ func readSealed(fsys durable.FS, path string, v sealed) error {
 // hashInputs names the files of a dataset: name, size and time of change of each file in its
 // folder. A dataset that is one file may read others that lie beside it, so then it is the
 // folder around it. Contents are not hashed: TriviaQA alone has some 100 GB of them.
-func hashInputs(where string) (string, error) {
+// The folder that is written may lie among them, and is none of them; nor is what is hidden.
+func hashInputs(where, out string) (string, error) {
 	info, err := os.Stat(where)
 	if err != nil {
 		return "", err
@@ -104,8 +106,20 @@ func hashInputs(where string) (string, error) {
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return "", err
 	}
+	own, _ := os.Stat(out) // nil before the first start
 	h := sha256.New()
 	err = filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && own != nil {
+			if info, err := e.Info(); err == nil && os.SameFile(info, own) {
+				return fs.SkipDir
+			}
+		}
+		if err == nil && p != root && strings.HasPrefix(e.Name(), ".") {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
 		if err != nil || e.IsDir() {
 			return err
 		}

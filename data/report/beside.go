@@ -35,7 +35,7 @@ type Count struct {
 }
 
 const (
-	maxBeside = 64 << 20 // bytes of a report
+	maxBeside = 4 << 20 // bytes of a report; decoded it takes fifty times as many
 	maxTables = 100
 	maxCounts = 200
 )

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/primer-lm/primer/data"
@@ -93,7 +95,7 @@ func (c *Counter) Add(chain *data.Chain) {
 	for i := range chain.Examples {
 		c.text(&chain.Examples[i])
 	}
-	c.keep.offer(chain)
+	c.keep.offer(chain, c.opt.Templates, c.opt.Seed)
 }
 
 func (c *Counter) text(e *data.Example) {
@@ -128,7 +130,9 @@ func (c *Counter) pair(p *data.Pair) {
 		r.OptionsOfPair.Add(float64(len(p.Options)))
 	}
 	c.tasks.add(p.Instruction)
-	for name, v := range p.Scores {
+	for _, name := range slices.Sorted(maps.Keys(p.Scores)) {
+		v := p.Scores[name]
+		name = short(name, maxName)
 		h, known := r.Scores[name]
 		if !known && len(r.Scores) >= maxScores {
 			continue
@@ -147,7 +151,7 @@ func (c *Counter) Report(inputs []string, met *data.Report) *Report {
 	r := c.r
 	r.Inputs, r.Files, r.Broken, r.Repaired, r.Unchecked = inputs, met.Files, met.Broken, met.Repaired, met.Unchecked
 	r.SameTexts, r.SameInstructions = c.texts.twice(), c.tasks.twice()
-	r.samples = c.keep.samples(c.opt.Templates, c.opt.Seed)
+	r.samples = c.keep.samples()
 	r.Sampled = len(r.samples)
 	return &r
 }

@@ -43,29 +43,30 @@ type reservoir struct {
 }
 
 type keyed struct {
-	key   uint64
-	at    uint64
-	chain data.Chain
+	key    uint64
+	at     uint64
+	sample Sample // what will be shown, not the chain: that may have megabytes
 }
 
-func (r *reservoir) offer(c *data.Chain) {
+func (r *reservoir) offer(c *data.Chain, set *templates.Set, seed uint64) {
 	sum := sha256.Sum256(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, r.seed), r.seen))
-	x := keyed{key: binary.LittleEndian.Uint64(sum[:]), at: r.seen, chain: *c}
+	x := keyed{key: binary.LittleEndian.Uint64(sum[:]), at: r.seen}
 	r.seen++
 	if len(r.kept) == r.most && (r.most == 0 || x.key >= r.kept[r.most-1].key) {
 		return
 	}
 	at, _ := slices.BinarySearchFunc(r.kept, x, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+	x.sample = sampleOf(c, set, seed)
 	r.kept = slices.Insert(r.kept, at, x)
 	r.kept = r.kept[:min(len(r.kept), r.most)]
 }
 
-// samples renders what was kept, in the order of the corpus.
-func (r *reservoir) samples(set *templates.Set, seed uint64) []Sample {
+// samples gives what was kept, in the order of the corpus.
+func (r *reservoir) samples() []Sample {
 	slices.SortFunc(r.kept, func(a, b keyed) int { return cmp.Compare(a.at, b.at) })
 	out := make([]Sample, 0, len(r.kept))
 	for i := range r.kept {
-		out = append(out, sampleOf(&r.kept[i].chain, set, seed))
+		out = append(out, r.kept[i].sample)
 	}
 	return out
 }

@@ -89,7 +89,7 @@ func (c *curation) settings(seeded bool) (curate.Settings, error) {
 	if seeded {
 		set.Seed = c.seed
 	}
-	more, err := namedSets(c.eval, "eval", data.Options{})
+	more, err := namedSets(c.eval, "eval", data.Options{Tables: records.Tables(), Store: c.stdio.store()})
 	if err != nil {
 		return set, err
 	}
@@ -98,9 +98,12 @@ func (c *curation) settings(seeded bool) (curate.Settings, error) {
 		return set, err
 	}
 	for i := range set.Decontaminate.Sets {
-		set.Decontaminate.Sets[i].Read.Tables = records.Tables()
+		set.Decontaminate.Sets[i].Read.Tables, set.Decontaminate.Sets[i].Read.Store = records.Tables(), c.stdio.store()
 		paths := set.Decontaminate.Sets[i].Paths
 		for j := range paths { // so that the resolved file in OUT names the same ones
+			if data.IsObject(paths[j]) {
+				continue
+			}
 			if paths[j], err = filepath.Abs(paths[j]); err != nil {
 				return set, err
 			}
@@ -157,6 +160,7 @@ func namedSets(args []string, flag string, opt data.Options) ([]curate.Evaluatio
 		}
 		sets[i].Paths = append(sets[i].Paths, path)
 	}
+	from := map[string]string{} // the argument that a name comes from, where it is a file's
 	for _, arg := range args {
 		name, path, named := strings.Cut(arg, "=")
 		switch {
@@ -173,6 +177,10 @@ func namedSets(args []string, flag string, opt data.Options) ([]curate.Evaluatio
 		for _, file := range files {
 			if base := filepath.Base(file); base != durable.ManifestName && base != datasets.TuningManifest {
 				name, _, _ := strings.Cut(base, ".")
+				if before, ok := from[name]; ok && before != arg {
+					return nil, usage("--%s: %s and %s both have a set %q: give NAME=PATH", flag, before, arg, name)
+				}
+				from[name] = arg
 				add(name, file)
 			}
 		}

@@ -76,6 +76,10 @@ func (c *reporting) run(ctx context.Context) error {
 		return err
 	}
 	c.Options.Templates = set
+	beside, err := c.beside()
+	if err != nil {
+		return err
+	}
 	var met data.Report
 	counter := report.New(c.Options)
 	line := progress.New(c.stdio.Err, "report")
@@ -94,17 +98,39 @@ func (c *reporting) run(ctx context.Context) error {
 	line.Done()
 	c.stdio.problems(&met)
 	r := counter.Report(c.in, &met)
-	beside, err := report.FindBeside(c.in)
-	if err != nil {
-		return err
-	}
-	if err := r.AddBeside(append(beside, c.others...)...); err != nil {
+	if err := r.AddBeside(beside...); err != nil {
 		return err
 	}
 	if err := c.write(r); err != nil {
 		return err
 	}
 	return c.stdio.emit(c.json, r, func(w io.Writer) { printReport(w, r, filepath.Join(c.out, reportPage)) })
+}
+
+// beside finds the reports of other steps before hours are spent on reading. One that was asked for must be a report; one that merely
+// lies there may be something else.
+func (c *reporting) beside() ([]string, error) {
+	found, err := report.FindBeside(c.in)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, path := range found {
+		switch _, _, err := report.ReadBeside(path); {
+		case errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit):
+			c.stdio.note("%v: left out", err)
+		case err != nil:
+			return nil, err
+		default:
+			out = append(out, path)
+		}
+	}
+	for _, path := range c.others {
+		if _, _, err := report.ReadBeside(path); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, c.others...), nil
 }
 
 // free refuses to write over a report.json that another step made.

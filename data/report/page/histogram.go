@@ -22,8 +22,14 @@ type Bin struct {
 	N    int64   `json:"n"`
 }
 
-// Add counts one value.
+// maxBins bounds a histogram of steps; values beyond go into the bin nearest to them.
+const maxBins = 512
+
+// Add counts one value. What is no number is passed over.
 func (h *Histogram) Add(v float64) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || math.IsInf(h.Sum+v, 0) {
+		return
+	}
 	h.merge(1, v, v, v)
 	h.bin(Bin{h.edge(v), 1})
 }
@@ -51,6 +57,12 @@ func (h *Histogram) bin(b Bin) {
 	at, there := slices.BinarySearchFunc(h.Bins, b, func(a, b Bin) int { return cmp.Compare(a.From, b.From) })
 	if there {
 		h.Bins[at].N += b.N
+		return
+	}
+	if len(h.Bins) >= maxBins {
+		bins := slices.Clone(h.Bins)
+		bins[min(at, len(bins)-1)].N += b.N
+		h.Bins = bins
 		return
 	}
 	h.Bins = slices.Insert(slices.Clone(h.Bins), at, b)
