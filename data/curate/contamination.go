@@ -206,9 +206,12 @@ func (r *ContaminationReport) Print(w io.Writer) {
 		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Items, orDash(s.Raw), orDash(s.Augmented), orDash(s.Difference), orDash(s.Added))
 	}
 	t.Flush()
-	for what, size := range map[string]*Size{"raw": r.Raw, "augmented": r.Augmented} {
-		if size != nil {
-			fmt.Fprintf(w, "%s: %d texts, %.1f MB\n", what, size.Documents, mb(size.Bytes))
+	for _, corpus := range []struct {
+		name string
+		size *Size
+	}{{"raw", r.Raw}, {"augmented", r.Augmented}} {
+		if corpus.size != nil {
+			fmt.Fprintf(w, "%s: %d texts, %.1f MB\n", corpus.name, corpus.size.Documents, mb(corpus.size.Bytes))
 		}
 	}
 }

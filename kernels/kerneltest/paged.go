@@ -20,6 +20,11 @@ var pagedShapes = []pagedShape{
 	{lens: []int32{70, 41}, rows: []int32{33, 1}, h: 3, k: 1, d: 7, size: 16, window: 9},
 	{lens: []int32{100, 1, 65}, rows: []int32{2, 1, 65}, h: 2, k: 2, d: 33, size: 32, split: 16},
 	{lens: []int32{300}, rows: []int32{3}, h: 4, k: 1, d: 64, size: 16, split: 64, window: 100},
+	// One and two rows of queries in all, which may have a way of their own: windows, several splits, other dimensions.
+	{lens: []int32{130, 70}, rows: []int32{1, 2}, h: 2, k: 2, d: 32, size: 8, window: 9, split: 16},
+	{lens: []int32{300}, rows: []int32{1}, h: 2, k: 1, d: 64, size: 16, window: 100, split: 64},
+	{lens: []int32{77, 129}, rows: []int32{1, 1}, h: 2, k: 2, d: 128, size: 16},
+	{lens: []int32{40}, rows: []int32{1}, h: 3, k: 3, d: 12, size: 4},
 }
 
 func (s pagedShape) String() string {
