@@ -77,11 +77,6 @@ func (r *run) settle() (io.Closer, error) {
 	if err := durable.MkdirAll(r.fsys, dir); err != nil {
 		return nil, err
 	}
-	if _, err := readAll(r.fsys, filepath.Join(dir, settingsName)); errors.Is(err, fs.ErrNotExist) {
-		if err := r.mustBeNew(); err != nil { // before a lock is left in somebody's folder
-			return nil, err
-		}
-	}
 	lock, err := r.fsys.Lock(filepath.Join(dir, lockName))
 	if err != nil {
 		return nil, err
