@@ -45,13 +45,6 @@ func readDocuments(t *testing.T, dir string) (out []data.Document) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if raw, ok := d.Extra["extra"]; ok { // Parquet has it as text
-			var text string
-			if err := json.Unmarshal(raw, &text); err != nil || json.Unmarshal([]byte(text), &d.Extra) != nil {
-				t.Fatalf("extra %s", raw)
-			}
-			delete(d.Extra, "extra")
-		}
 		out = append(out, d)
 	}
 	return out
@@ -103,6 +96,37 @@ func TestDocumentsThereAndBack(t *testing.T) {
 		}
 		if _, err := data.Files([]string{dir}, data.Options{Tables: records.Tables()}); !errors.Is(err, data.ErrStream) {
 			t.Errorf("%s cut: %v", name, err)
+		}
+	}
+}
+
+// What is exported and read, in any format and from one to the next, is what it was: scores and unknown fields of every level too.
+func TestChainsThereAndBack(t *testing.T) {
+	raw := func(text string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{"round": json.RawMessage(text), "url": json.RawMessage(`"http://a.example/?a<b&c"`)}
+	}
+	want := chains()
+	want[0].Extra, want[0].Examples[0].Extra, want[0].Examples[0].Pairs[0].Extra = raw("1"), raw(`{"a":[1,{"b":"\u00e9"}]}`), raw(`"{\"x\":1}"`)
+	want[1].Examples[0].Title = "A title"
+	read := func(dir string) (out []data.Chain) {
+		t.Helper()
+		for c, err := range data.Chains([]string{dir}, data.Options{Tables: records.Tables(), Strict: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, c)
+		}
+		return out
+	}
+	from := want
+	for i, write := range []writerOf[data.Chain]{JSONL[data.Chain], Parquet[data.Chain], HuggingFace[data.Chain], HuggingFace[data.Chain], JSONL[data.Chain]} {
+		dir := filepath.Join(t.TempDir(), "out")
+		if _, err := write(durable.OS, dir, data.All(from), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		from = read(dir)
+		if diff := cmp.Diff(want, from); diff != "" {
+			t.Fatalf("step %d: %s", i, diff)
 		}
 	}
 }

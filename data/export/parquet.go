@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -165,9 +166,11 @@ func object[V any](m map[string]V) string {
 	if len(m) == 0 {
 		return ""
 	}
-	b, err := json.Marshal(m)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // what was read is written as it was
+	if err := e.Encode(m); err != nil {
 		panic("export: a record that was read does not encode")
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
