@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,8 +25,8 @@ const (
 )
 
 // Peak memory does not grow with the input: a process that reads JSON lines from a pipe and writes them takes as much for a large
-// input as for one of a quarter GiB that fills its buffers, within 5 %, and at most 1 GiB. The pipe brings words drawn anew, so
-// that nothing is on disk but the output.
+// input as for a quarter of it, which fills its buffers, within 5 %, and at most 1 GiB; each the median of three processes (one by
+// itself varies by as much). The pipe brings words drawn anew, so that nothing is on disk but the output.
 func TestPeakMemoryIsBounded(t *testing.T) {
 	if format := os.Getenv(memoryRole); format != "" {
 		exportStdin(t, format)
@@ -36,13 +37,21 @@ func TestPeakMemoryIsBounded(t *testing.T) {
 		large = v
 	}
 	for _, format := range []string{"jsonl.zst", "parquet"} {
-		small := peak(t, format, large/4)
-		big := peak(t, format, large)
+		small := median(t, format, large/4)
+		big := median(t, format, large)
 		t.Logf("%s: peak of %d MiB at %d MiB of input, %d MiB at %d", format, small>>10, large/4, big>>10, large)
 		if big > small*105/100 || big > 1<<20 {
 			t.Errorf("%s: peak of %d KiB at %d MiB of input, %d KiB at %d", format, small, large/4, big, large)
 		}
 	}
+}
+
+func median(t *testing.T, format string, mib int) int {
+	t.Helper()
+	seen := []int{peak(t, format, mib), peak(t, format, mib), peak(t, format, mib)}
+	t.Logf("%s, %d MiB: peaks of %d KiB", format, mib, seen)
+	slices.Sort(seen)
+	return seen[1]
 }
 
 // exportStdin is the child.
