@@ -128,8 +128,11 @@ func commit(fsys durable.FS, dir string, info *Info, fill func(*durable.Dir) err
 	}
 	name := filepath.Join(filepath.Dir(filepath.Clean(dir)), "."+filepath.Base(dir)+".lock")
 	lock, err := fsys.Lock(name)
+	if errors.Is(err, durable.ErrLocked) {
+		err = fmt.Errorf("%s is being written by another process: %w", dir, err)
+	}
 	if err != nil {
-		return fmt.Errorf("%s is being written by another process: %w", dir, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, fsys.Remove(name), lock.Close()) }()
 	if err := durable.RemoveTemporariesOf(fsys, dir); err != nil {

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -173,6 +176,14 @@ func TestChainsInParquet(t *testing.T) {
 	}
 }
 
+// lockless is a file system that gives no locks.
+type lockless struct {
+	durable.FS
+	err error
+}
+
+func (l lockless) Lock(string) (io.Closer, error) { return nil, l.err }
+
 func TestExportErrors(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "out")
@@ -185,6 +196,23 @@ func TestExportErrors(t *testing.T) {
 	}
 	if _, err := JSONL(durable.OS, dir, data.All([]data.Document{}), Options{}); !errors.Is(err, data.ErrEmpty) {
 		t.Error(err)
+	}
+	// What no format can hold is an error that names the record.
+	odd := chains()
+	odd[1].Examples[0].Pairs[0].Scores = map[string]float64{"gain": math.NaN()}
+	if _, err := Parquet(durable.OS, dir, data.All(odd), Options{}); err == nil || !strings.Contains(err.Error(), `record 1: id "c", pair 0`) {
+		t.Error(err)
+	}
+	long := []data.Document{{ID: "short", Text: "x"}, {ID: "long", Text: strings.Repeat("x", data.MaxLine)}}
+	if _, err := JSONL(durable.OS, dir, data.All(long), Options{}); !errors.Is(err, data.ErrLimit) || !strings.Contains(err.Error(), `id "long"`) {
+		t.Error(err)
+	}
+	// Only a lock that is held says that another process writes.
+	for fault, held := range map[error]bool{syscall.EACCES: false, durable.ErrLocked: true} {
+		_, err := JSONL(lockless{durable.OS, fault}, dir, data.All(documents(1)), Options{})
+		if !errors.Is(err, fault) || strings.Contains(err.Error(), "another process") != held {
+			t.Error(err)
+		}
 	}
 	for _, opt := range []Options{{Split: "a/b"}, {License: "x: y"}} {
 		if _, err := HuggingFace(durable.OS, dir, data.All(documents(1)), opt); !errors.Is(err, ErrOption) {
