@@ -103,6 +103,21 @@ func TestDocumentsThereAndBack(t *testing.T) {
 	}
 }
 
+// A folder that was exported is read as such below another too: its card and manifest are no texts.
+func TestExportsBelowAFolder(t *testing.T) {
+	root := t.TempDir()
+	want := documents(3)
+	if _, err := HuggingFace(durable.OS, filepath.Join(root, "b", "hf"), data.All(want[:2]), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := JSONL(durable.OS, filepath.Join(root, "c"), data.All(want[2:]), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, readDocuments(t, root)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What is exported and read, in any format and from one to the next, is what it was: scores and unknown fields of every level too.
 func TestChainsThereAndBack(t *testing.T) {
 	raw := func(text string) map[string]json.RawMessage {
