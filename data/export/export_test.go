@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/records"
@@ -63,7 +65,7 @@ func TestDocumentsThereAndBack(t *testing.T) {
 	}{"jsonl.zst": {JSONL[data.Document], "part-00000.jsonl.zst"}, "parquet": {Parquet[data.Document], "part-00000.parquet"},
 		"hf": {HuggingFace[data.Document], "data/train-00000-of-00004.parquet"}} {
 		dir := filepath.Join(t.TempDir(), "out")
-		info, err := c.write(durable.OS, dir, data.All(want), Options{ShardBytes: 1200})
+		info, err := c.write(durable.OS, dir, data.All(want), Options{ShardBytes: 1600})
 		if err != nil || info.Records != 100 || len(info.Files) != 4 || info.Files[0].File != c.first || info.Format != name || info.Kind != "documents" {
 			t.Fatalf("%s: %+v, %v", name, info, err)
 		}
@@ -79,7 +81,7 @@ func TestDocumentsThereAndBack(t *testing.T) {
 		}
 		// The same again gives the same bytes; a folder that is there is left alone.
 		again := filepath.Join(filepath.Dir(dir), "other", "out")
-		if _, err := c.write(durable.OS, again, data.All(want), Options{ShardBytes: 1200}); err != nil {
+		if _, err := c.write(durable.OS, again, data.All(want), Options{ShardBytes: 1600}); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range []string{durable.ManifestName, c.first} {
@@ -100,6 +102,38 @@ func TestDocumentsThereAndBack(t *testing.T) {
 		if _, err := data.Files([]string{dir}, data.Options{Tables: records.Tables()}); !errors.Is(err, data.ErrStream) {
 			t.Errorf("%s cut: %v", name, err)
 		}
+	}
+}
+
+// Files and row groups are bounded by all that records hold: options, scores and unknown fields may be most of it.
+func TestAllOfARecordCounts(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	extra := map[string]json.RawMessage{"html": json.RawMessage(`"` + big + `"`)}
+	for name, pair := range map[string]data.Pair{"extra": {Extra: extra}, "options": {Options: []string{big}}, "scores": {Scores: map[string]float64{big: 1}}} {
+		pair.Instruction, pair.Response = "i", "r"
+		c := data.Chain{ID: "c", Examples: []data.Example{{Document: data.Document{ID: "a", Text: "x"}, Pairs: []data.Pair{pair}}}}
+		dir := filepath.Join(t.TempDir(), "out")
+		info, err := Parquet(durable.OS, dir, data.All([]data.Chain{c, c, c, c}), Options{ShardBytes: 5 << 19})
+		if err != nil || len(info.Files) != 2 || info.Bytes != 4*3 {
+			t.Errorf("%s: %+v, %v", name, info, err)
+		}
+	}
+	var file bytes.Buffer
+	part, err := openParquet[data.Document](&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		if err := part.add(data.Document{ID: "a", Text: "x", Extra: extra}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil || len(f.RowGroups()) != 2 {
+		t.Errorf("%d row groups, %v", len(f.RowGroups()), err)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/primer-lm/primer/internal/durable"
 )
 
-// GroupBytes is how much text a row group holds, at most one record more: what a reader, and this writer, keeps in memory.
+// GroupBytes is how much of records, in bytes, a row group holds, at most one record more: what a reader, and this writer, keeps in memory.
 const GroupBytes = 32 << 20
 
 // The rows of Parquet files. What has no column of its own stands as JSON in extra; scores are JSON too, since their names vary.
@@ -75,7 +75,7 @@ type table[R Record, Row any] struct {
 	out   *parquet.GenericWriter[Row]
 	row   func(*R) (Row, error)
 	sum   hash.Hash // of the rows, in order
-	held  int64     // bytes of text in the open row group
+	held  int64     // bytes of records in the open row group, see heldBytes
 	count int64
 }
 
@@ -97,7 +97,7 @@ func (t *table[R, Row]) add(r R) error {
 		return err
 	}
 	t.count++
-	if t.held += textBytes(any(&r)); t.held < GroupBytes {
+	if t.held += heldBytes(any(&r)); t.held < GroupBytes {
 		return nil
 	}
 	t.held = 0
