@@ -16,6 +16,7 @@ func decodeDocument(line []byte, columns *Columns) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	members = splice(members, fieldNames)
 	var doc Document
 	if err := doc.fill(members, columns); err != nil {
 		return Document{}, err
@@ -54,13 +55,15 @@ func decodeChain(line []byte, columns *Columns) (Chain, error) {
 	if err != nil {
 		return Chain{}, err
 	}
+	if valueOf(members, "examples") == nil {
+		ex, err := exampleOf(members, columns)
+		return Chain{ID: ex.ID, Examples: []Example{ex}}, err
+	}
 	var chain Chain
-	isChain := false
-	for _, m := range members {
+	for _, m := range splice(members, chainFields) {
 		switch {
 		case isNull(m.raw):
 		case m.key == "examples":
-			isChain = true
 			if chain.Examples, err = examplesOf(m.raw, columns); err != nil {
 				return Chain{}, err
 			}
@@ -71,10 +74,6 @@ func decodeChain(line []byte, columns *Columns) (Chain, error) {
 		default:
 			keep(&chain.Extra, m)
 		}
-	}
-	if !isChain {
-		ex, err := exampleOf(members, columns)
-		return Chain{ID: ex.ID, Examples: []Example{ex}}, err
 	}
 	if len(chain.Examples) == 0 {
 		return Chain{}, broken("a chain without examples")
@@ -95,6 +94,7 @@ func parse(line []byte) ([]member, error) {
 }
 
 func exampleOf(members []member, columns *Columns) (Example, error) {
+	members = splice(members, fieldNames)
 	if isRelease(members) {
 		return releaseExample(members)
 	}
@@ -187,7 +187,7 @@ func pairOf(raw []byte) (Pair, error) {
 		return Pair{}, err
 	}
 	var p Pair
-	for _, m := range members {
+	for _, m := range splice(members, pairFields) {
 		if isNull(m.raw) {
 			continue
 		}
@@ -199,8 +199,13 @@ func pairOf(raw []byte) (Pair, error) {
 		case "thought":
 			p.Thought, err = stringOf(m)
 		case "options":
-			err = typed(m, &p.Options, "an array of strings")
+			if err = typed(m, &p.Options, "an array of strings"); len(p.Options) == 0 {
+				p.Options = nil // as a pair without them has it: a table has an empty list
+			}
 		case "scores":
+			if object := objectIn(m.raw); object != nil {
+				m.raw = object
+			}
 			err = typed(m, &p.Scores, "an object of numbers")
 		default:
 			keep(&p.Extra, m)

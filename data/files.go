@@ -153,13 +153,18 @@ func expandGlob(pattern string, opt *Options) ([]*File, error) {
 	return inputs, nil
 }
 
-// expandFolder takes every regular file with a known name below a folder. Hidden
+// ofPrimer gives the files of a folder that says itself what it holds: of a synthesis or of an export.
+func ofPrimer(dir string, opt *Options) ([]*File, bool, error) {
+	if made, ours, err := synthesized(dir); ours || err != nil {
+		return made, true, err
+	}
+	return exported(dir, opt)
+}
+
+// expandFolder takes every regular file with a known name below a folder, and folders of Primer's as what they hold. Hidden
 // names, links, devices and names of no known format are passed over.
 func expandFolder(root string, opt *Options) ([]*File, error) {
-	if made, ours, err := synthesized(root); ours || err != nil {
-		return made, err
-	}
-	if made, ours, err := exported(root, opt); ours || err != nil {
+	if made, ours, err := ofPrimer(root, opt); ours || err != nil {
 		return made, err
 	}
 	var inputs []*File
@@ -172,6 +177,13 @@ func expandFolder(root string, opt *Options) ([]*File, error) {
 				return filepath.SkipDir
 			}
 			return nil
+		}
+		if d.IsDir() && p != root {
+			made, ours, err := ofPrimer(p, opt)
+			if inputs = append(inputs, made...); ours && err == nil {
+				return filepath.SkipDir
+			}
+			return err
 		}
 		if !d.Type().IsRegular() {
 			return nil

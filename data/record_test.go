@@ -59,6 +59,29 @@ func TestDecodeRules(t *testing.T) {
 	}
 }
 
+// A text that holds an object is what an export made of unknown fields and scores, unless its names clash with what is there.
+func TestExtraAsText(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{`{"id":"1","text":"a","title":null,"extra":"{\"url\":\"u\",\"n\":1}"}`, `{"id":"1","text":"a","n":1,"url":"u"}`},
+		{`{"text":"a","extra":"{\"extra\":\"{\\\"n\\\":1}\"}"}`, `{"text":"a","n":1}`},
+		{`{"text":"a","n":2,"extra":"{\"n\":1}"}`, `{"text":"a","extra":"{\"n\":1}","n":2}`},
+		{`{"text":"a","extra":"{\"title\":1}"}`, `{"text":"a","extra":"{\"title\":1}"}`},
+		{`{"text":"a","extra":"{n"}`, `{"text":"a","extra":"{n"}`},
+		{`{"text":"a","extra":{"n":1}}`, `{"text":"a","extra":{"n":1}}`},
+		{`{"text":"a","pairs":[{"instruction":"i","response":"r","options":[],"scores":"{\"s\":0.5}"}]}`,
+			`{"text":"a","pairs":[{"instruction":"i","response":"r","scores":{"s":0.5}}]}`},
+	} {
+		ex, err := DecodeExample([]byte(c.line), "")
+		got, err2 := ex.AppendJSON(nil)
+		if err != nil || err2 != nil || string(got) != c.want {
+			t.Errorf("%s\n got %s, %v %v\nwant %s", c.line, got, err, err2, c.want)
+		}
+	}
+	if _, err := DecodeExample([]byte(`{"pairs":[{"instruction":"i","response":"r","scores":"{\"s\":\"x\"}"}]}`), ""); !errors.Is(err, ErrBroken) {
+		t.Error(err)
+	}
+}
+
 func TestManyKeysStayCheap(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"text":"a"`)

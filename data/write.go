@@ -47,15 +47,32 @@ func NewWriter(w io.Writer, name string) (*Writer, error) {
 func (w *Writer) Write(r Record) error {
 	b, err := r.AppendJSON(w.line[:0])
 	if err != nil {
-		return fmt.Errorf("record %d: %w", w.n, err)
+		return fmt.Errorf("record %d%s: %w", w.n, withID(r), err)
 	}
 	w.line = append(b, '\n')
 	if len(w.line) > MaxLine {
-		return fmt.Errorf("record %d: %w: %d bytes on one line, readers take %d", w.n, ErrLimit, len(w.line), MaxLine)
+		return fmt.Errorf("record %d%s: %w: %d bytes on one line, readers take %d", w.n, withID(r), ErrLimit, len(w.line), MaxLine)
 	}
 	w.n++
 	_, err = w.out.Write(w.line)
 	return err
+}
+
+// withID names a record in an error.
+func withID(r Record) string {
+	id := ""
+	switch r := r.(type) {
+	case Document:
+		id = r.ID
+	case Example:
+		id = r.ID
+	case Chain:
+		id = r.ID
+	}
+	if id == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (id %q)", id)
 }
 
 // Records is how many were written.

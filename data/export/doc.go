@@ -11,6 +11,6 @@
 //	HuggingFace  data/train-00000-of-00002.parquet, …, and README.md, the dataset's card
 //	Megatron     text_document.bin and .idx, and the tokenizer.json that made them
 //
-// Parquet files have zstd pages with checksums and row groups of at most GroupBytes of text, and each is read back and compared
+// Parquet files have zstd pages with checksums and row groups of at most GroupBytes, and each is read back and compared
 // before the folder gets its name. Equal records and options give equal bytes.
 package export

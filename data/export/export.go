@@ -24,7 +24,7 @@ var ErrOption = errors.New("cannot export")
 
 // Options of all formats. The zero value is good.
 type Options struct {
-	ShardBytes int64  // of text in one file, at most one record more; 0: 512 MiB
+	ShardBytes int64  // of texts, options, scores and unknown fields in one file, at most one record more; 0: 512 MiB
 	Split      string // HuggingFace: the split's name; "" is train
 	License    string // HuggingFace: for the card; "" is unknown
 	Title      string // HuggingFace: the card's heading; "" is the folder's name
@@ -128,8 +128,11 @@ func commit(fsys durable.FS, dir string, info *Info, fill func(*durable.Dir) err
 	}
 	name := filepath.Join(filepath.Dir(filepath.Clean(dir)), "."+filepath.Base(dir)+".lock")
 	lock, err := fsys.Lock(name)
+	if errors.Is(err, durable.ErrLocked) {
+		err = fmt.Errorf("%s is being written by another process: %w", dir, err)
+	}
 	if err != nil {
-		return fmt.Errorf("%s is being written by another process: %w", dir, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, fsys.Remove(name), lock.Close()) }()
 	if err := durable.RemoveTemporariesOf(fsys, dir); err != nil {
@@ -158,18 +161,18 @@ type writer[R Record] struct {
 	file  io.WriteCloser // nil between files
 	part  part[R]
 	count Count
-	bytes int64 // of text in this file
+	held  int64 // bytes of records in this file, see heldBytes
 }
 
 func (w *writer[R]) add(r R) (err error) {
-	n := textBytes(&r)
-	if w.file != nil && w.bytes+n > w.opt.ShardBytes {
+	n := heldBytes(&r)
+	if w.file != nil && w.held+n > w.opt.ShardBytes {
 		if err := w.next(); err != nil {
 			return err
 		}
 	}
 	if w.file == nil {
-		w.count, w.bytes = Count{File: fmt.Sprintf(w.pattern, len(w.info.Files))}, 0
+		w.count, w.held = Count{File: fmt.Sprintf(w.pattern, len(w.info.Files))}, 0
 		if w.file, err = w.tmp.Create(w.count.File); err != nil {
 			return err
 		}
@@ -181,9 +184,9 @@ func (w *writer[R]) add(r R) (err error) {
 		return err
 	}
 	w.count.Records++
-	w.bytes += n
+	w.held += n
 	w.info.Records++
-	w.info.Bytes += n
+	w.info.Bytes += textBytes(&r)
 	if w.opt.Progress != nil && w.info.Records%1000 == 0 {
 		w.opt.Progress(w.info.Records, w.info.Bytes)
 	}
@@ -228,6 +231,38 @@ func kindOf[R Record]() string {
 		return "examples"
 	}
 	return "chains"
+}
+
+// heldBytes is the size of a record by all that varies in length: what it takes in memory, and in a file, follows it.
+func heldBytes(r any) (n int64) {
+	switch r := r.(type) {
+	case *data.Document:
+		return textBytes(r) + int64(len(r.ID)+len(r.Source)+len(r.Domain)) + extraBytes(r.Extra)
+	case *data.Example:
+		n = heldBytes(&r.Document)
+		for _, p := range r.Pairs {
+			n += int64(len(p.Instruction)+len(p.Response)+len(p.Thought)) + extraBytes(p.Extra)
+			for _, o := range p.Options {
+				n += int64(len(o)) + 1
+			}
+			for name := range p.Scores {
+				n += int64(len(name)) + 8
+			}
+		}
+	case *data.Chain:
+		n = int64(len(r.ID)) + extraBytes(r.Extra)
+		for i := range r.Examples {
+			n += heldBytes(&r.Examples[i])
+		}
+	}
+	return n
+}
+
+func extraBytes(extra map[string]json.RawMessage) (n int64) {
+	for name, raw := range extra {
+		n += int64(len(name) + len(raw))
+	}
+	return n
 }
 
 // textBytes is the size of a record by its texts.

@@ -1,18 +1,23 @@
 package export
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/records"
@@ -45,13 +50,6 @@ func readDocuments(t *testing.T, dir string) (out []data.Document) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if raw, ok := d.Extra["extra"]; ok { // Parquet has it as text
-			var text string
-			if err := json.Unmarshal(raw, &text); err != nil || json.Unmarshal([]byte(text), &d.Extra) != nil {
-				t.Fatalf("extra %s", raw)
-			}
-			delete(d.Extra, "extra")
-		}
 		out = append(out, d)
 	}
 	return out
@@ -67,7 +65,7 @@ func TestDocumentsThereAndBack(t *testing.T) {
 	}{"jsonl.zst": {JSONL[data.Document], "part-00000.jsonl.zst"}, "parquet": {Parquet[data.Document], "part-00000.parquet"},
 		"hf": {HuggingFace[data.Document], "data/train-00000-of-00004.parquet"}} {
 		dir := filepath.Join(t.TempDir(), "out")
-		info, err := c.write(durable.OS, dir, data.All(want), Options{ShardBytes: 1200})
+		info, err := c.write(durable.OS, dir, data.All(want), Options{ShardBytes: 1600})
 		if err != nil || info.Records != 100 || len(info.Files) != 4 || info.Files[0].File != c.first || info.Format != name || info.Kind != "documents" {
 			t.Fatalf("%s: %+v, %v", name, info, err)
 		}
@@ -83,7 +81,7 @@ func TestDocumentsThereAndBack(t *testing.T) {
 		}
 		// The same again gives the same bytes; a folder that is there is left alone.
 		again := filepath.Join(filepath.Dir(dir), "other", "out")
-		if _, err := c.write(durable.OS, again, data.All(want), Options{ShardBytes: 1200}); err != nil {
+		if _, err := c.write(durable.OS, again, data.All(want), Options{ShardBytes: 1600}); err != nil {
 			t.Fatal(err)
 		}
 		for _, f := range []string{durable.ManifestName, c.first} {
@@ -103,6 +101,84 @@ func TestDocumentsThereAndBack(t *testing.T) {
 		}
 		if _, err := data.Files([]string{dir}, data.Options{Tables: records.Tables()}); !errors.Is(err, data.ErrStream) {
 			t.Errorf("%s cut: %v", name, err)
+		}
+	}
+}
+
+// Files and row groups are bounded by all that records hold: options, scores and unknown fields may be most of it.
+func TestAllOfARecordCounts(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	extra := map[string]json.RawMessage{"html": json.RawMessage(`"` + big + `"`)}
+	for name, pair := range map[string]data.Pair{"extra": {Extra: extra}, "options": {Options: []string{big}}, "scores": {Scores: map[string]float64{big: 1}}} {
+		pair.Instruction, pair.Response = "i", "r"
+		c := data.Chain{ID: "c", Examples: []data.Example{{Document: data.Document{ID: "a", Text: "x"}, Pairs: []data.Pair{pair}}}}
+		dir := filepath.Join(t.TempDir(), "out")
+		info, err := Parquet(durable.OS, dir, data.All([]data.Chain{c, c, c, c}), Options{ShardBytes: 5 << 19})
+		if err != nil || len(info.Files) != 2 || info.Bytes != 4*3 {
+			t.Errorf("%s: %+v, %v", name, info, err)
+		}
+	}
+	var file bytes.Buffer
+	part, err := openParquet[data.Document](&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 40 {
+		if err := part.add(data.Document{ID: "a", Text: "x", Extra: extra}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := parquet.OpenFile(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	if err != nil || len(f.RowGroups()) != 2 {
+		t.Errorf("%d row groups, %v", len(f.RowGroups()), err)
+	}
+}
+
+// A folder that was exported is read as such below another too: its card and manifest are no texts.
+func TestExportsBelowAFolder(t *testing.T) {
+	root := t.TempDir()
+	want := documents(3)
+	if _, err := HuggingFace(durable.OS, filepath.Join(root, "b", "hf"), data.All(want[:2]), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := JSONL(durable.OS, filepath.Join(root, "c"), data.All(want[2:]), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, readDocuments(t, root)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is exported and read, in any format and from one to the next, is what it was: scores and unknown fields of every level too.
+func TestChainsThereAndBack(t *testing.T) {
+	raw := func(text string) map[string]json.RawMessage {
+		return map[string]json.RawMessage{"round": json.RawMessage(text), "url": json.RawMessage(`"http://a.example/?a<b&c"`)}
+	}
+	want := chains()
+	want[0].Extra, want[0].Examples[0].Extra, want[0].Examples[0].Pairs[0].Extra = raw("1"), raw(`{"a":[1,{"b":"\u00e9"}]}`), raw(`"{\"x\":1}"`)
+	want[1].Examples[0].Title = "A title"
+	read := func(dir string) (out []data.Chain) {
+		t.Helper()
+		for c, err := range data.Chains([]string{dir}, data.Options{Tables: records.Tables(), Strict: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, c)
+		}
+		return out
+	}
+	from := want
+	for i, write := range []writerOf[data.Chain]{JSONL[data.Chain], Parquet[data.Chain], HuggingFace[data.Chain], HuggingFace[data.Chain], JSONL[data.Chain]} {
+		dir := filepath.Join(t.TempDir(), "out")
+		if _, err := write(durable.OS, dir, data.All(from), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		from = read(dir)
+		if diff := cmp.Diff(want, from); diff != "" {
+			t.Fatalf("step %d: %s", i, diff)
 		}
 	}
 }
@@ -149,6 +225,14 @@ func TestChainsInParquet(t *testing.T) {
 	}
 }
 
+// lockless is a file system that gives no locks.
+type lockless struct {
+	durable.FS
+	err error
+}
+
+func (l lockless) Lock(string) (io.Closer, error) { return nil, l.err }
+
 func TestExportErrors(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "out")
@@ -161,6 +245,23 @@ func TestExportErrors(t *testing.T) {
 	}
 	if _, err := JSONL(durable.OS, dir, data.All([]data.Document{}), Options{}); !errors.Is(err, data.ErrEmpty) {
 		t.Error(err)
+	}
+	// What no format can hold is an error that names the record.
+	odd := chains()
+	odd[1].Examples[0].Pairs[0].Scores = map[string]float64{"gain": math.NaN()}
+	if _, err := Parquet(durable.OS, dir, data.All(odd), Options{}); err == nil || !strings.Contains(err.Error(), `record 1: id "c", pair 0`) {
+		t.Error(err)
+	}
+	long := []data.Document{{ID: "short", Text: "x"}, {ID: "long", Text: strings.Repeat("x", data.MaxLine)}}
+	if _, err := JSONL(durable.OS, dir, data.All(long), Options{}); !errors.Is(err, data.ErrLimit) || !strings.Contains(err.Error(), `id "long"`) {
+		t.Error(err)
+	}
+	// Only a lock that is held says that another process writes.
+	for fault, held := range map[error]bool{syscall.EACCES: false, durable.ErrLocked: true} {
+		_, err := JSONL(lockless{durable.OS, fault}, dir, data.All(documents(1)), Options{})
+		if !errors.Is(err, fault) || strings.Contains(err.Error(), "another process") != held {
+			t.Error(err)
+		}
 	}
 	for _, opt := range []Options{{Split: "a/b"}, {License: "x: y"}} {
 		if _, err := HuggingFace(durable.OS, dir, data.All(documents(1)), opt); !errors.Is(err, ErrOption) {

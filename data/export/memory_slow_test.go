@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,30 +21,37 @@ import (
 
 const (
 	memoryRole = "PRIMER_MEMORY_ROLE" // the format that a child process exports, from its standard input
-	memoryMiB  = "PRIMER_MEMORY_MIB"  // the larger input, in MiB; 4096 without it
+	memoryMiB  = "PRIMER_MEMORY_MIB"  // the larger input, in MiB: then the bound is 5 %
 )
 
 // Peak memory does not grow with the input: a process that reads JSON lines from a pipe and writes them takes as much for a large
-// input as for a quarter of it, and at most 1 GiB. The pipe brings words drawn anew, so
-// that nothing is on disk but the output.
+// input as for a quarter of it, and at most 1 GiB. Gibibytes show 5 %, each the median of three processes (one by itself varies by
+// as much); with less the garbage collector's moments weigh more, and growth shows all the same. The pipe brings words drawn anew, so that nothing is on disk but the output.
 func TestPeakMemoryIsBounded(t *testing.T) {
 	if format := os.Getenv(memoryRole); format != "" {
 		exportStdin(t, format)
 		return
 	}
-	// Gibibytes show 5 % (PRIMER_MEMORY_MIB=20480); with less the garbage collector's moments weigh more, and growth shows all the same.
-	large, within := 384, 160
+	large, within, middle := 384, 160, peak
 	if v, err := strconv.Atoi(os.Getenv(memoryMiB)); err == nil {
-		large, within = v, 105
+		large, within, middle = v, 105, median
 	}
 	for _, format := range []string{"jsonl.zst", "parquet"} {
-		small := peak(t, format, large/4)
-		big := peak(t, format, large)
+		small := middle(t, format, large/4)
+		big := middle(t, format, large)
 		t.Logf("%s: peak of %d MiB at %d MiB of input, %d MiB at %d", format, small>>10, large/4, big>>10, large)
 		if big > small*within/100 || big > 1<<20 {
 			t.Errorf("%s: peak of %d KiB at %d MiB of input, %d KiB at %d", format, small, large/4, big, large)
 		}
 	}
+}
+
+func median(t *testing.T, format string, mib int) int {
+	t.Helper()
+	seen := []int{peak(t, format, mib), peak(t, format, mib), peak(t, format, mib)}
+	t.Logf("%s, %d MiB: peaks of %d KiB", format, mib, seen)
+	slices.Sort(seen)
+	return seen[1]
 }
 
 // exportStdin is the child.

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -16,7 +17,7 @@ import (
 	"github.com/primer-lm/primer/internal/durable"
 )
 
-// GroupBytes is how much text a row group holds, at most one record more: what a reader, and this writer, keeps in memory.
+// GroupBytes is how much of records, in bytes, a row group holds, at most one record more: what a reader, and this writer, keeps in memory.
 const GroupBytes = 32 << 20
 
 // The rows of Parquet files. What has no column of its own stands as JSON in extra; scores are JSON too, since their names vary.
@@ -62,29 +63,33 @@ func Parquet[R Record](fsys durable.FS, dir string, records iter.Seq2[R, error],
 func openParquet[R Record](out io.Writer) (part[R], error) {
 	switch any((*R)(nil)).(type) {
 	case *data.Document:
-		return newTable[R](out, func(r *R) documentRow { return rowOfDocument(any(r).(*data.Document)) }), nil
+		return newTable[R](out, func(r *R) (documentRow, error) { return rowOfDocument(any(r).(*data.Document)) }), nil
 	case *data.Example:
-		return newTable[R](out, func(r *R) exampleRow { return rowOfExample(any(r).(*data.Example)) }), nil
+		return newTable[R](out, func(r *R) (exampleRow, error) { return rowOfExample(any(r).(*data.Example)) }), nil
 	}
-	return newTable[R](out, func(r *R) chainRow { return rowOfChain(any(r).(*data.Chain)) }), nil
+	return newTable[R](out, func(r *R) (chainRow, error) { return rowOfChain(any(r).(*data.Chain)) }), nil
 }
 
 // table is a Parquet file of rows.
 type table[R Record, Row any] struct {
 	out   *parquet.GenericWriter[Row]
-	row   func(*R) Row
+	row   func(*R) (Row, error)
 	sum   hash.Hash // of the rows, in order
-	held  int64     // bytes of text in the open row group
+	held  int64     // bytes of records in the open row group, see heldBytes
 	count int64
 }
 
-func newTable[R Record, Row any](out io.Writer, row func(*R) Row) *table[R, Row] {
+func newTable[R Record, Row any](out io.Writer, row func(*R) (Row, error)) *table[R, Row] {
 	return &table[R, Row]{row: row, sum: sha256.New(),
 		out: parquet.NewGenericWriter[Row](out, parquet.Compression(&zstd.Codec{}), parquet.CreatedBy("primer", "1", ""))}
 }
 
 func (t *table[R, Row]) add(r R) error {
-	rows := []Row{t.row(&r)}
+	row, err := t.row(&r)
+	if err != nil {
+		return fmt.Errorf("record %d: %w", t.count, err)
+	}
+	rows := []Row{row}
 	if err := addSum(t.sum, &rows[0]); err != nil {
 		return err
 	}
@@ -92,7 +97,7 @@ func (t *table[R, Row]) add(r R) error {
 		return err
 	}
 	t.count++
-	if t.held += textBytes(any(&r)); t.held < GroupBytes {
+	if t.held += heldBytes(any(&r)); t.held < GroupBytes {
 		return nil
 	}
 	t.held = 0
@@ -138,36 +143,46 @@ func addSum(h hash.Hash, row any) error {
 	return err
 }
 
-func rowOfDocument(d *data.Document) documentRow {
-	return documentRow{ID: d.ID, Text: d.Text, Title: d.Title, Source: d.Source, Domain: d.Domain, Extra: object(d.Extra)}
+func rowOfDocument(d *data.Document) (documentRow, error) {
+	extra, err := object(d.Extra)
+	return documentRow{ID: d.ID, Text: d.Text, Title: d.Title, Source: d.Source, Domain: d.Domain, Extra: extra}, err
 }
 
-func rowOfExample(e *data.Example) exampleRow {
-	row := exampleRow{ID: e.ID, Text: e.Text, Title: e.Title, Source: e.Source, Domain: e.Domain, Extra: object(e.Extra), Pairs: []pairRow{}}
+func rowOfExample(e *data.Example) (exampleRow, error) {
+	extra, err := object(e.Extra)
+	row := exampleRow{ID: e.ID, Text: e.Text, Title: e.Title, Source: e.Source, Domain: e.Domain, Extra: extra, Pairs: []pairRow{}}
 	for i := range e.Pairs {
 		p := &e.Pairs[i]
+		scores, err1 := object(p.Scores)
+		extra, err2 := object(p.Extra)
+		if err1 != nil || err2 != nil {
+			err = fmt.Errorf("id %q, pair %d: %w", e.ID, i, errors.Join(err1, err2))
+		}
 		row.Pairs = append(row.Pairs, pairRow{Instruction: p.Instruction, Response: p.Response, Options: append([]string{}, p.Options...),
-			Thought: p.Thought, Scores: object(p.Scores), Extra: object(p.Extra)})
+			Thought: p.Thought, Scores: scores, Extra: extra})
 	}
-	return row
+	return row, err
 }
 
-func rowOfChain(c *data.Chain) chainRow {
-	row := chainRow{ID: c.ID, Extra: object(c.Extra), Examples: []exampleRow{}}
+func rowOfChain(c *data.Chain) (chainRow, error) {
+	extra, err := object(c.Extra)
+	row := chainRow{ID: c.ID, Extra: extra, Examples: []exampleRow{}}
 	for i := range c.Examples {
-		row.Examples = append(row.Examples, rowOfExample(&c.Examples[i]))
+		example, err1 := rowOfExample(&c.Examples[i])
+		err = errors.Join(err, err1)
+		row.Examples = append(row.Examples, example)
 	}
-	return row
+	return row, err
 }
 
-// object is a map as JSON, its keys in order; nothing for an empty one.
-func object[V any](m map[string]V) string {
+// object is a map as JSON, its keys in order; nothing for an empty one. A score that is no number is an error.
+func object[V any](m map[string]V) (string, error) {
 	if len(m) == 0 {
-		return ""
+		return "", nil
 	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic("export: a record that was read does not encode")
-	}
-	return string(b)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // what was read is written as it was
+	err := e.Encode(m)
+	return strings.TrimSuffix(b.String(), "\n"), err
 }

@@ -3,11 +3,14 @@ package mix
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -280,6 +283,13 @@ func TestResumeRefusesAnotherMixture(t *testing.T) {
 		t.Errorf("another seed: %v", err)
 	}
 	m := mixture(t, parts, Options{Seed: 1, Length: 10})
+	old := m.Stream().State() // as it was saved before units waited: the same but for the order's version
+	h := hashName(fmt.Sprintf("%+v", m.opt))
+	h = splitmix(h ^ hashName(fmt.Sprintf("a %d %d %v 0", m.parts[0].Source.Len(), m.parts[0].Source.Tokens(), m.weight[0])))
+	old.Mixture = strconv.FormatUint(h, 16)
+	if _, err := m.Resume(old); !errors.Is(err, ErrState) || !strings.Contains(err.Error(), "another order") {
+		t.Errorf("an older order: %v", err)
+	}
 	for _, spoil := range []func(*State){
 		func(s *State) { s.Lane = 1 }, func(s *State) { s.Lane = 0 }, func(s *State) { s.Offset = -1 },
 		func(s *State) { s.Lanes = nil }, func(s *State) { s.Lanes[0].Units = 1 << 40 }, func(s *State) { s.Row = -1 },

@@ -149,10 +149,14 @@ func (m *Mixture) checkParts() (weighted bool, err error) {
 	return given > 0, nil
 }
 
+// order is the version of the rule by which units are drawn. It goes up when the rule changes: a position that an older version
+// saved is then refused, not continued in another order. 2: units wait at the ends of rows.
+const order = 2
+
 // fingerprint hashes what decides the order, so that a saved position is not used
 // with another mixture.
 func (m *Mixture) fingerprint() uint64 {
-	h := hashName(fmt.Sprintf("%+v", m.opt))
+	h := hashName(fmt.Sprintf("order %d %+v", order, m.opt))
 	for i, p := range m.parts {
 		said := fmt.Sprintf("%s %d %d %v %d", p.Name, p.Source.Len(), p.Source.Tokens(), m.weight[i], p.Repeats)
 		if p.Short != ShortRefuse {

@@ -39,7 +39,7 @@ func (s *Stream) State() State {
 // Resume goes on from a saved position, at no cost in the length of what was read.
 func (m *Mixture) Resume(st State) (*Stream, error) {
 	if st.Mixture != strconv.FormatUint(m.print, 16) {
-		return nil, fmt.Errorf("%w: its sources, seed, length, weights or budget differ", ErrState)
+		return nil, fmt.Errorf("%w: its sources, seed, length, weights or budget differ, or a version that drew in another order saved it", ErrState)
 	}
 	bad := len(st.Lanes) != len(m.parts) || st.Lane < -1 || st.Lane >= len(m.parts) ||
 		st.Row < 0 || st.Token < 0 || st.Docs < 0 || st.Offset < 0

@@ -92,7 +92,7 @@ func Build(fsys durable.FS, dir string, enc Encoder, units iter.Seq2[Unit, error
 	}
 	defer func() { err = errors.Join(err, b.part.close()) }()
 	if err := b.all(units); err != nil {
-		return Info{}, b.part.abandon(err)
+		return Info{}, b.part.abandon(errors.Join(err, b.drop()))
 	}
 	return b.info, b.finish()
 }

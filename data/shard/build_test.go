@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -134,7 +135,7 @@ func TestReadingAheadIsBounded(t *testing.T) {
 		}
 	}
 	go func() {
-		for was := int64(-1); was != given.Load(); time.Sleep(100 * time.Millisecond) {
+		for was := int64(-1); was != given.Load() || was < batchTexts; time.Sleep(100 * time.Millisecond) {
 			was = given.Load()
 		}
 		enc.atHold = given.Load()
@@ -221,6 +222,65 @@ func TestGoingOn(t *testing.T) {
 		if texts := enc.texts.Load(); shards > 0 && texts > 2600 || shards > 5 && texts > 1600 {
 			t.Errorf("stopped at %d with %d shards: %d texts were tokenized again", stop, shards, texts)
 		}
+	}
+}
+
+// Whatever a build fails of, the shard that was being written does not stay.
+func TestNoHalfShardStays(t *testing.T) {
+	broken := errors.New("broken")
+	text := Unit{Text: strings.Repeat("a", 300)}
+	for name, last := range map[string]struct {
+		unit Unit
+		err  error
+	}{"reader": {err: broken}, "unit": {unit: Unit{Tokens: []int32{}}}, "vocabulary": {unit: Unit{Tokens: []int32{300}}}} {
+		dir := filepath.Join(t.TempDir(), "c")
+		units := func(yield func(Unit, error) bool) {
+			for range 3 * batchTexts {
+				if !yield(text, nil) {
+					return
+				}
+			}
+			yield(last.unit, last.err)
+		}
+		_, err := Build(durable.OS, dir, bytesTok{vocab: 300}, units, Options{ShardTokens: 200_000, Workers: 1})
+		if !errors.Is(err, cmp.Or(last.err, ErrUnit)) || !strings.Contains(err.Error(), "whole shards stay") {
+			t.Fatalf("%s: %v", name, err)
+		}
+		left, err := content(durable.OS, dir+".part")
+		if err != nil || len(left) == 0 {
+			t.Fatal(name, err, len(left))
+		}
+		for file := range left {
+			if filepath.Ext(file) != ".shard" {
+				t.Errorf("%s: %s stays", name, file)
+			}
+		}
+	}
+}
+
+// A folder whose log is gone has nothing to go on from: shards of it that the new build does not make again are removed.
+func TestShardsWithoutALogGo(t *testing.T) {
+	disk := crashfs.New()
+	units := some(1200)
+	failing := func(yield func(Unit, error) bool) {
+		for _, u := range units {
+			if !yield(u, nil) {
+				return
+			}
+		}
+		yield(Unit{}, errors.New("broke"))
+	}
+	if _, err := Build(disk, "c", bytesTok{vocab: 300}, failing, Options{ShardTokens: 20_000, Mask: true}); err == nil {
+		t.Fatal("no error")
+	}
+	if err := disk.Remove("c.part.log"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Build(disk, "c", bytesTok{vocab: 300}, seq(units[:200]...), Options{ShardTokens: 20_000, Mask: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.VerifyDir(disk, "c"); err != nil {
+		t.Error(err)
 	}
 }
 

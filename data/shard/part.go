@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"slices"
 
 	"github.com/primer-lm/primer/internal/durable"
 )
@@ -73,7 +74,27 @@ func openPart(fsys durable.FS, dir string, set settings) (_ *part, err error) {
 	if err := durable.RemoveTemporaries(fsys, p.path); err != nil {
 		return nil, err
 	}
-	return p, p.replay(set)
+	if err := p.replay(set); err != nil {
+		return nil, err
+	}
+	return p, p.removeOthers()
+}
+
+// removeOthers removes shards that no line of the log vouches for: the new ones may be fewer.
+func (p *part) removeOthers() error {
+	entries, err := p.fsys.ReadDir(p.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		known := slices.ContainsFunc(p.done, func(r record) bool { return r.Count.File == e.Name() })
+		if filepath.Ext(e.Name()) == ".shard" && !known {
+			if err := p.fsys.Remove(filepath.Join(p.path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (p *part) logPath() string { return p.path + ".log" }

@@ -67,6 +67,16 @@ func (w *writer) addMask(at int64, counts bool) {
 	}
 }
 
+// drop removes the shard that is being written, if there is one.
+func (b *builder) drop() error {
+	if b.open == nil {
+		return nil
+	}
+	out := b.open.out
+	b.open = nil
+	return out.Abort()
+}
+
 // close writes mask, index and footer of the open shard, makes it durable and records it.
 func (b *builder) close() error {
 	w := b.open

@@ -35,6 +35,9 @@ func readable(page []byte, target string) (text, title, skip string, err error) 
 			err = failed("the page's main text: %v", p)
 		}
 	}()
+	if tooManyNodes(page) {
+		return "", "", fmt.Sprintf("pages of more than %d nodes", maxNodes), nil
+	}
 	root, err := html.Parse(bytes.NewReader(page))
 	if err != nil {
 		return "", "", "", failed("HTML: %v", err)

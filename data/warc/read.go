@@ -63,8 +63,9 @@ type reader struct {
 	report *data.Report
 	yield  func(data.Row, error) bool
 
-	in   *bufio.Reader
-	n    int64 // records begun
+	src  *source
+	in   *bufio.Reader // over src
+	n    int64         // records begun
 	body []byte
 }
 
@@ -72,7 +73,8 @@ type reader struct {
 const readBuffer = 1 << 16
 
 func (r *reader) all(in io.Reader) error {
-	r.in = bufio.NewReaderSize(in, readBuffer)
+	r.src = &source{in: in}
+	r.in = bufio.NewReaderSize(r.src, readBuffer)
 	for {
 		if err := r.skipBlank(); err == io.EOF {
 			if r.n == 0 {
@@ -180,9 +182,7 @@ func (r *reader) lost(bad *recordError, body []byte) error {
 		return err
 	}
 	if at := startIn(body); at >= 0 {
-		rest := bytes.Clone(body[at:])
-		r.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(rest), r.in), readBuffer)
-		return nil
+		return r.unread(body[at:])
 	}
 	for {
 		head, err := r.in.Peek(len(version))
@@ -200,6 +200,16 @@ func (r *reader) lost(bad *recordError, body []byte) error {
 			return err
 		}
 	}
+}
+
+// unread puts the end of a body back, before what the buffer holds.
+func (r *reader) unread(rest []byte) error {
+	buffered, err := r.in.Peek(r.in.Buffered())
+	if err == nil {
+		err = r.src.unread(rest, buffered)
+	}
+	r.in.Reset(r.src)
+	return err
 }
 
 // skipLine reads past the next line end.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -209,6 +210,31 @@ func TestLengthsThatLie(t *testing.T) {
 	}
 	if _, rep, err := readAll(t, writeFile(t, "c.wet", rec("metadata", "x/y", "z", id(1))), false); !errors.Is(err, data.ErrEmpty) || !strings.Contains(rep.String(), "metadata records: 1") {
 		t.Errorf("nothing to read: %v", err)
+	}
+}
+
+// Many lengths that lie cost little memory and no more time than what is read twice; beyond a bound they end the file.
+func TestManyLengthsThatLie(t *testing.T) {
+	const n = 50_000
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "WARC/1.0\r\nWARC-Type: conversion\r\nContent-Type: text/plain\r\nWARC-Record-ID: <%d>\r\nContent-Length: %d\r\n\r\ntext\r\n\r\n", i, 4+1+i%3000)
+	}
+	path := writeFile(t, "a.wet", b.String()+strings.Repeat(wet(1, "one"), 20))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	docs, rep, err := readAll(t, path, false)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(docs) < 20 || rep.Broken < n*8/10 {
+		t.Errorf("%d documents, %d broken, %v", len(docs), rep.Broken, err)
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > 400<<20 {
+		t.Errorf("%d MiB were allocated", made>>20)
+	}
+	// Each swallows the rest of a megabyte: 50 GB would be read twice.
+	_, _, err = readAll(t, writeFile(t, "b.wet", strings.Repeat("WARC/1.0\r\nWARC-Type: x\r\nContent-Length: 1000000\r\n\r\n\r\n\r\n", n)+strings.Repeat("x", 1<<20)), false)
+	if !errors.Is(err, data.ErrStream) || !strings.Contains(err.Error(), "read twice") {
+		t.Errorf("long ones: %v", err)
 	}
 }
 
