@@ -156,6 +156,10 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 	switch h.kind {
 	case 0:
 		return p.version1(h, content)
+	case 2:
+		if h.encoding != int64(format.Plain) && h.encoding != plainDictionary {
+			return fmt.Errorf("a dictionary in encoding %v", format.Encoding(h.encoding))
+		}
 	case 3:
 		if err := runs(p.in[:h.repLevels], p.maxRep, h.values); err != nil {
 			return err
@@ -206,8 +210,13 @@ func encoded(h *pageHeader, content []byte) error {
 			content = content[4:]
 		}
 		return runsOf(content, 1, h.values)
-	case int64(format.DeltaBinaryPacked), int64(format.DeltaLengthByteArray), int64(format.DeltaByteArray):
-		return deltas(content, h.values)
+	case int64(format.DeltaBinaryPacked):
+		_, err := deltaHead(content, h.values)
+		return err
+	case int64(format.DeltaLengthByteArray):
+		return deltaTexts(content, h.values)
+	case int64(format.DeltaByteArray):
+		return deltaFronts(content, h.values)
 	}
 	return nil
 }
@@ -240,22 +249,6 @@ func runsOf(b []byte, width int, values int64) error {
 			return fmt.Errorf("%w: runs of over %d in a page of %d values", data.ErrLimit, total, values)
 		}
 		b = b[n+int(min(size, uint64(len(b)-n))):]
-	}
-	return nil
-}
-
-// deltas checks the head of differences: block size, blocks, how many values there are.
-func deltas(b []byte, values int64) error {
-	var head [3]uint64
-	for i := range head {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			return io.ErrUnexpectedEOF
-		}
-		head[i], b = v, b[n:]
-	}
-	if head[0] > 1<<16 || head[1] > 1<<10 || head[2] > uint64(values) {
-		return fmt.Errorf("blocks of %d in %d with %d of %d values", head[0], head[1], head[2], values)
 	}
 	return nil
 }
