@@ -33,47 +33,6 @@ const (
 // plainDictionary is what older writers call RLEDictionary.
 const plainDictionary = 2
 
-// pageHeader is what is needed of a page's header.
-type pageHeader struct {
-	kind                 int64 // 0 data, 1 index, 2 dictionary, 3 data of version 2
-	unpacked, packed     int64 // bytes
-	crc                  int64
-	hasCRC, plain        bool // plain: not compressed though the column is
-	values, encoding     int64
-	defEncoding          int64
-	defLevels, repLevels int64 // bytes, version 2
-}
-
-// parsePage reads a header at the start of b and tells its length.
-func parsePage(b []byte) (h pageHeader, n int, err error) {
-	c := &compact{b: b, visit: func(path uint32, v int64) {
-		switch path {
-		case 1:
-			h.kind = v
-		case 2:
-			h.unpacked = v
-		case 3:
-			h.packed = v
-		case 4:
-			h.crc, h.hasCRC = v, true
-		case 5<<8 | 1, 7<<8 | 1, 8<<8 | 1:
-			h.values = v
-		case 5<<8 | 2, 7<<8 | 2, 8<<8 | 4:
-			h.encoding = v
-		case 5<<8 | 3:
-			h.defEncoding = v
-		case 8<<8 | 5:
-			h.defLevels = v
-		case 8<<8 | 6:
-			h.repLevels = v
-		case 8<<8 | 7:
-			h.plain = v == 0
-		}
-	}}
-	err = c.structure(0, 0)
-	return h, c.i, err
-}
-
 // pageCheck goes through pages with buffers that it keeps.
 type pageCheck struct {
 	file          io.ReaderAt
@@ -121,7 +80,7 @@ func (p *pageCheck) header(at, end int64) (h pageHeader, length int64, err error
 			return h, 0, err
 		}
 		h, n, err := parsePage(p.head)
-		if err == nil || size == end-at || size == maxHeader {
+		if err == nil || size == end-at || size == maxHeader || errors.Is(err, errHeader) {
 			return h, int64(n), err
 		}
 	}
@@ -136,7 +95,8 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 		return fmt.Errorf("%w: over %d MiB", data.ErrLimit, maxPage>>20)
 	case h.unpacked > data.MaxRatio*h.packed+1<<20:
 		return fmt.Errorf("%w: over %d bytes out for each byte in", data.ErrLimit, data.MaxRatio)
-	case h.values < 0 || h.unpacked < 0 || h.defLevels < 0 || h.repLevels < 0 || h.defLevels+h.repLevels > min(h.packed, h.unpacked):
+	case h.values < 0 || h.unpacked < 0 || h.defLevels < 0 || h.repLevels < 0 ||
+		h.defLevels > h.packed || h.repLevels > h.packed || h.defLevels+h.repLevels > min(h.packed, h.unpacked):
 		return errors.New("negative or larger than the page")
 	case h.values > maxPageValues:
 		return fmt.Errorf("%w: %d values in one page", data.ErrLimit, h.values)
