@@ -72,7 +72,7 @@ func (r *reader) parquet() (err error) {
 		consuming = false
 		return err
 	}
-	pages, err := newPageCheck(&ahead{file: f, buffer: buffer})
+	pages, err := newPageCheck(data.ReadAhead(f, buffer))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -257,5 +258,32 @@ func TestParquetByRanges(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// An archive is read in few requests, whether its members are few and long or many and short.
+func TestZipByPieces(t *testing.T) {
+	for name, c := range map[string]struct{ members, lines, most int }{"long": {2, 150_000, 8}, "short": {2_000, 2, 8}} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for i := range c.members {
+			w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%05d.jsonl", i), Method: zip.Store})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Write(longText(c.lines))
+		}
+		z.Close()
+		s := newServer(t, map[string][]byte{"a.zip": b.Bytes()})
+		got, err := read(s.store(), "s3://corpora/a.zip")
+		if err != nil || len(got) != c.members*c.lines {
+			t.Errorf("%s: %d texts of %d, %v", name, len(got), c.members*c.lines, err)
+		}
+		s.mu.Lock()
+		if len(s.requests) > c.most || s.sent > 2*int64(b.Len())+1<<20 {
+			t.Errorf("%s: %d requests, %d bytes of an archive of %d", name, len(s.requests), s.sent, b.Len())
+		}
+		t.Logf("%s: %d requests, %d bytes of an archive of %d", name, len(s.requests), s.sent, b.Len())
+		s.mu.Unlock()
 	}
 }
