@@ -61,6 +61,9 @@ type zipArchive struct {
 	// members that follow each other share requests; it goes with the directory and with the last member.
 	ahead *ahead
 	last  *zip.File
+	// listing is set while the library reads the directory: of what it reads, so many bytes are left.
+	listing bool
+	left    int64
 }
 
 // members reads the directory.
@@ -69,7 +72,16 @@ func (a *zipArchive) members() ([]*zip.File, error) {
 		return nil, err
 	}
 	defer a.release(nil)
+	end, err := readZipEnd(a, a.at.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%w: zip: %w", ErrStream, err)
+	}
+	if err := end.check(); err != nil {
+		return nil, err
+	}
+	a.listing, a.left = true, int64(end.size)+directorySlack // the library goes by what it finds, not by what the end says
 	z, err := zip.NewReader(a, a.at.Size())
+	a.listing = false
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are shown, never used as paths
 		return nil, fmt.Errorf("%w: zip: %w", ErrStream, err)
 	}
@@ -88,6 +100,11 @@ func (a *zipArchive) members() ([]*zip.File, error) {
 
 // ReadAt reads the archive through whatever is open at the time.
 func (a *zipArchive) ReadAt(p []byte, off int64) (int, error) {
+	if a.listing {
+		if a.left -= int64(len(p)); a.left < 0 {
+			return 0, errors.New("its directory is longer than the archive's end says")
+		}
+	}
 	if a.ahead != nil {
 		return a.ahead.ReadAt(p, off)
 	}
@@ -152,7 +169,7 @@ func (m *zipMember) open() (io.ReadCloser, error) {
 		m.archive.release(m.file)
 		return nil, err
 	}
-	whole := &counter{n: int64(min(m.file.CompressedSize64, 1<<50))}
+	whole := &counter{n: int64(min(m.file.CompressedSize64, uint64(m.archive.at.Size())))} // a header may claim any size
 	return &closer{&guarded{r: z, packed: whole, name: "zip"}, func() error {
 		z.Close()
 		return m.archive.release(m.file)
