@@ -17,7 +17,22 @@ const (
 	// some megabytes; one buffer per column that is read.
 	nearBuffer = 64 << 10
 	farBuffer  = 4 << 20
+	// maxBuffers is what all of them take together, in bytes, and so maxColumns how many columns are read.
+	maxBuffers = 256 << 20
+	maxColumns = maxBuffers / nearBuffer
 )
+
+// bufferSize is what is read at a time of each of so many columns: a power of two, since the library keeps buffers by their size.
+func bufferSize(far bool, columns int) int {
+	if !far {
+		return nearBuffer
+	}
+	size := farBuffer
+	for size > nearBuffer && size*columns > maxBuffers {
+		size /= 2
+	}
+	return size
+}
 
 // rowBatch is how many Parquet rows are decoded at a time.
 const rowBatch = 64
@@ -49,18 +64,7 @@ func (r *reader) parquet() (err error) {
 	if err := checkFooter(f, f.Size()); err != nil {
 		return err
 	}
-	buffer := nearBuffer
-	if f.Far() {
-		buffer = farBuffer
-	}
-	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
-	if err != nil {
-		return fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
-	}
-	if err := checkParquet(file); err != nil {
-		return err
-	}
-	columns, err := r.choose(file)
+	file, columns, err := r.columns(f)
 	if err != nil {
 		return err
 	}
@@ -72,7 +76,7 @@ func (r *reader) parquet() (err error) {
 		consuming = false
 		return err
 	}
-	pages, err := newPageCheck(data.ReadAhead(f, buffer))
+	pages, err := newPageCheck(data.ReadAhead(f, bufferSize(f.Far(), 1)))
 	if err != nil {
 		return err
 	}
@@ -93,6 +97,35 @@ func (r *reader) parquet() (err error) {
 		return fmt.Errorf("%w: Parquet: %d rows, its footer says %d", data.ErrStream, n, file.NumRows())
 	}
 	return nil
+}
+
+// columns opens a file and chooses from it. How much is read at a time depends on how many are chosen.
+func (r *reader) columns(f data.Random) (*parquet.File, *selection, error) {
+	buffer := bufferSize(f.Far(), 1)
+	file, err := openParquet(f, buffer)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, err := r.choose(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := len(columns.chunks)
+	if n > maxColumns {
+		return nil, nil, fmt.Errorf("%w: Parquet: %d columns, at most %d are read: choose some", data.ErrLimit, n, maxColumns)
+	}
+	if size := bufferSize(f.Far(), n); size != buffer {
+		file, err = openParquet(f, size)
+	}
+	return file, columns, err
+}
+
+func openParquet(f data.Random, buffer int) (*parquet.File, error) {
+	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
+	if err != nil {
+		return nil, fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
+	}
+	return file, checkParquet(file)
 }
 
 // maxFooter is the longest footer that is read, in bytes.
