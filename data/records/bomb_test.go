@@ -137,14 +137,20 @@ func TestBombs(t *testing.T) {
 // oneColumn is a Parquet file of one optional column of strings whose one page is given.
 func oneColumn(t *testing.T, codec format.CompressionCodec, values int64, h format.PageHeader, page []byte) []byte {
 	t.Helper()
+	return column(t, format.Optional, codec, values, values, h, page)
+}
+
+// column is the same of another repetition.
+func column(t *testing.T, repetition format.FieldRepetitionType, codec format.CompressionCodec, rows, values int64, h format.PageHeader, page []byte) []byte {
+	t.Helper()
 	head, err := thrift.Marshal(new(thrift.CompactProtocol), &h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body := append(append([]byte("PAR1"), head...), page...)
-	meta := format.FileMetaData{Version: 1, NumRows: values, Schema: []format.SchemaElement{{Name: "row", NumChildren: thrift.New(int32(1))},
-		{Name: "text", Type: thrift.New(format.ByteArray), RepetitionType: thrift.New(format.Optional)}},
-		RowGroups: []format.RowGroup{{NumRows: values, TotalByteSize: int64(len(page)), Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{
+	meta := format.FileMetaData{Version: 1, NumRows: rows, Schema: []format.SchemaElement{{Name: "row", NumChildren: thrift.New(int32(1))},
+		{Name: "text", Type: thrift.New(format.ByteArray), RepetitionType: thrift.New(repetition)}},
+		RowGroups: []format.RowGroup{{NumRows: rows, TotalByteSize: int64(len(page)), Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{
 			Type: format.ByteArray, Encoding: []format.Encoding{format.Plain, format.RLE}, PathInSchema: []string{"text"}, Codec: codec, NumValues: values,
 			TotalUncompressedSize: int64(h.UncompressedPageSize), TotalCompressedSize: int64(len(head) + len(page)), DataPageOffset: 4}}}}}}
 	foot, err := thrift.Marshal(new(thrift.CompactProtocol), &meta)
@@ -229,6 +235,24 @@ func TestDeltaBombs(t *testing.T) {
 		}
 		refuse(t, path, "a dictionary in encoding DELTA_BYTE_ARRAY")
 	})
+}
+
+// One row of eight million values that take no byte.
+func TestLongRow(t *testing.T) {
+	const values = 1<<23 + 1
+	repeated := append([]byte{2, 0}, append(binary.AppendUvarint(nil, (values-1)<<1), 1)...)
+	null := append(binary.AppendUvarint(nil, values<<1), 0)
+	var page []byte
+	for _, levels := range [][]byte{repeated, null} {
+		page = append(binary.LittleEndian.AppendUint32(page, uint32(len(levels))), levels...)
+	}
+	h := format.PageHeader{Type: format.DataPage, CompressedPageSize: int32(len(page)), UncompressedPageSize: int32(len(page))}
+	h.DataPageHeader = thrift.New(format.DataPageHeader{NumValues: values, Encoding: format.Plain, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE})
+	path := filepath.Join(t.TempDir(), "row.parquet")
+	if err := os.WriteFile(path, column(t, format.Repeated, format.Uncompressed, 1, values, h, page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refuse(t, path, "a row of over 4194304 values")
 }
 
 // Pages of Parquet that say little and hold much, or say much and hold little.

@@ -41,6 +41,7 @@ type pageCheck struct {
 	codec         format.CompressionCodec // of the column
 	maxDef        int                     // its levels
 	maxRep        int
+	rows          rowLengths // of the column
 }
 
 func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
@@ -48,9 +49,10 @@ func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
 	return &pageCheck{file: file, zstd: z}, err
 }
 
-// column checks all pages of a column of a row group. They lie where the library will read.
+// column checks all pages of a column of a row group. They lie where the library will read. It leaves the longest row in p.rows.
 func (p *pageCheck) column(column *parquet.Column, m *format.ColumnMetaData) error {
 	p.codec, p.maxDef, p.maxRep = m.Codec, column.MaxDefinitionLevel(), column.MaxRepetitionLevel()
+	p.rows = rowLengths{width: bits.Len(uint(p.maxRep))}
 	at, values := start(m), int64(0)
 	for end := at + m.TotalCompressedSize; at < end; {
 		h, n, err := p.header(at, end)
@@ -124,6 +126,9 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 		if err := runs(p.in[:h.repLevels], p.maxRep, h.values); err != nil {
 			return err
 		}
+		if err := p.rows.page(p.in[:h.repLevels], h.values); err != nil {
+			return err
+		}
 		if err := runs(p.in[h.repLevels:levels], p.maxDef, h.values); err != nil {
 			return err
 		}
@@ -134,7 +139,7 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 
 // version1 checks the levels in front of a page's values, and those.
 func (p *pageCheck) version1(h *pageHeader, content []byte) error {
-	for _, level := range []int{p.maxRep, p.maxDef} {
+	for i, level := range []int{p.maxRep, p.maxDef} {
 		if level == 0 {
 			continue
 		}
@@ -148,6 +153,11 @@ func (p *pageCheck) version1(h *pageHeader, content []byte) error {
 		}
 		if err := runs(content[:n], level, h.values); err != nil {
 			return err
+		}
+		if i == 0 {
+			if err := p.rows.page(content[:n], h.values); err != nil {
+				return err
+			}
 		}
 		content = content[n:]
 	}

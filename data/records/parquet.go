@@ -34,7 +34,7 @@ func bufferSize(far bool, columns int) int {
 	return size
 }
 
-// rowBatch is how many Parquet rows are decoded at a time.
+// rowBatch is how many Parquet rows are decoded at a time, fewer where they are long.
 const rowBatch = 64
 
 // codecs are the compressions that are read. The library's LZ4 decoder doubles its buffer
@@ -82,9 +82,9 @@ func (r *reader) parquet() (err error) {
 	}
 	defer pages.zstd.Close()
 	for i, group := range file.RowGroups() {
-		err := checkPages(pages, file, columns, i)
+		longest, err := checkPages(pages, file, columns, i)
 		if err == nil {
-			err = readGroup(columns, group, give)
+			err = readGroup(columns, group, min(rowBatch, maxRowValues/max(longest, 1)), give)
 		}
 		if err != nil {
 			if errors.Is(err, errStop) || errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit) {
@@ -169,19 +169,22 @@ func start(m *format.ColumnMetaData) int64 {
 	return m.DataPageOffset
 }
 
-// checkPages goes through the pages of a row group's columns that are read.
-func checkPages(p *pageCheck, file *parquet.File, s *selection, group int) error {
+// checkPages goes through the pages of a row group's columns that are read. A row has at most longest values in those that are lists.
+func checkPages(p *pageCheck, file *parquet.File, s *selection, group int) (longest int64, err error) {
 	columns := file.Metadata().RowGroups[group].Columns
 	leaves := leafColumns(nil, file.Root())
 	if len(columns) != len(leaves) {
-		return fmt.Errorf("%d columns, the schema has %d", len(columns), len(leaves))
+		return 0, fmt.Errorf("%d columns, the schema has %d", len(columns), len(leaves))
 	}
 	for _, i := range s.chunks {
 		if err := p.column(leaves[i], &columns[i].MetaData); err != nil {
-			return err
+			return 0, err
+		}
+		if longest += p.rows.longest; longest > maxRowValues {
+			return 0, fmt.Errorf("%w: rows of over %d values", data.ErrLimit, maxRowValues)
 		}
 	}
-	return nil
+	return longest, nil
 }
 
 func leafColumns(list []*parquet.Column, c *parquet.Column) []*parquet.Column {
@@ -213,12 +216,12 @@ func checkParquet(file *parquet.File) error {
 	return nil
 }
 
-func readGroup(columns *selection, group parquet.RowGroup, give func([]byte) error) (err error) {
+func readGroup(columns *selection, group parquet.RowGroup, atOnce int64, give func([]byte) error) (err error) {
 	rows := columns.rows(group)
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	a := newAssembler(columns)
 	var line []byte
-	batch := make([]parquet.Row, rowBatch)
+	batch := make([]parquet.Row, atOnce)
 	for {
 		n, err := rows.ReadRows(batch)
 		for _, row := range batch[:n] {
