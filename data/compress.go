@@ -101,6 +101,9 @@ func decompress(r io.Reader, comp compression, report *Report) (io.ReadCloser, e
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
+	if len(head) == 0 { // zstd and xz would take it for an empty text
+		return nil, fmt.Errorf("%w: %s: the file is empty", ErrStream, c.name)
+	}
 	if !c.checked(head) {
 		report.Unchecked++
 	}
@@ -125,9 +128,6 @@ func openZstd(r *bufio.Reader) (io.ReadCloser, error) {
 }
 
 func openBzip2(r *bufio.Reader) (io.ReadCloser, error) {
-	if _, err := r.Peek(1); err != nil { // bzip2 takes no byte at all for an empty text
-		return nil, io.ErrUnexpectedEOF
-	}
 	return io.NopCloser(bzip2.NewReader(r)), nil
 }
 
@@ -140,9 +140,6 @@ func openXz(r *bufio.Reader) (io.ReadCloser, error) {
 }
 
 func openLz4(r *bufio.Reader) (io.ReadCloser, error) {
-	if _, err := r.Peek(1); err != nil {
-		return nil, io.ErrUnexpectedEOF
-	}
 	return io.NopCloser(&lz4Streams{in: r, z: lz4.NewReader(r)}), nil
 }
 

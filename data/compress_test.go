@@ -12,6 +12,8 @@ import (
 
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
+
+	"github.com/primer-lm/primer/internal/durable"
 )
 
 // packed is a text under every compression, by the ending of the name; bzip2 is not among them.
@@ -194,6 +196,33 @@ func TestStreamsWithoutChecksumAreCounted(t *testing.T) {
 	var rep Report
 	if got, err := texts(Documents([]string{dir}, Options{Report: &rep})); err != nil || len(got) != 6 || rep.Unchecked != 2 {
 		t.Errorf("%q, %v, %+v", got, err, rep)
+	}
+}
+
+// No byte at all is no packed text, not even an empty one.
+func TestEmptyPackedFiles(t *testing.T) {
+	for _, c := range codecs {
+		p := write(t, t.TempDir(), "a.jsonl"+c.suffix, "")
+		if _, err := OpenFile(p, nil); !errors.Is(err, ErrStream) || !strings.Contains(err.Error(), "the file is empty") {
+			t.Errorf("%s: %v", c.suffix, err)
+		}
+		both := []string{p, write(t, t.TempDir(), "b.jsonl", packedLines)}
+		if got, err := texts(Documents(both, Options{})); !errors.Is(err, ErrStream) || !strings.Contains(err.Error(), p) {
+			t.Errorf("%s beside another: %q, %v", c.suffix, got, err)
+		}
+	}
+}
+
+// What we write of no records can be read: there are none.
+func TestNoRecordsPacked(t *testing.T) {
+	for _, suffix := range []string{".gz", ".zst"} {
+		p := filepath.Join(t.TempDir(), "a.jsonl"+suffix)
+		if _, err := WriteFile(durable.OS, p, All[*Document](nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := texts(Documents([]string{p}, Options{})); !errors.Is(err, ErrEmpty) {
+			t.Errorf("%s: %q, %v", suffix, got, err)
+		}
 	}
 }
 

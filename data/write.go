@@ -30,7 +30,8 @@ func NewWriter(w io.Writer, name string) (*Writer, error) {
 		}
 		out.pack, w = z, z
 	case zstandard:
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true))
+		// a file without a record still has a frame: readers take no byte at all for a lost file
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true))
 		if err != nil {
 			return nil, err
 		}

@@ -33,6 +33,9 @@ func expandZip(name string, from source, opt *Options) ([]*File, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(found) > 0 {
+			a.last = m
+		}
 		files = append(files, found...)
 	}
 	return files, nil
@@ -54,6 +57,13 @@ type zipArchive struct {
 	mu   sync.Mutex
 	at   Random
 	open int
+	// ahead reads an archive that is far away, else it is nil. Its piece outlives the member that it was read for, so that small
+	// members that follow each other share requests; it goes with the directory and with the last member.
+	ahead *ahead
+	last  *zip.File
+	// listing is set while the library reads the directory: of what it reads, so many bytes are left.
+	listing bool
+	left    int64
 }
 
 // members reads the directory.
@@ -61,8 +71,17 @@ func (a *zipArchive) members() ([]*zip.File, error) {
 	if err := a.acquire(); err != nil {
 		return nil, err
 	}
-	defer a.release()
+	defer a.release(nil)
+	end, err := readZipEnd(a, a.at.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%w: zip: %w", ErrStream, err)
+	}
+	if err := end.check(); err != nil {
+		return nil, err
+	}
+	a.listing, a.left = true, int64(end.size)+directorySlack // the library goes by what it finds, not by what the end says
 	z, err := zip.NewReader(a, a.at.Size())
+	a.listing = false
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are shown, never used as paths
 		return nil, fmt.Errorf("%w: zip: %w", ErrStream, err)
 	}
@@ -80,7 +99,22 @@ func (a *zipArchive) members() ([]*zip.File, error) {
 }
 
 // ReadAt reads the archive through whatever is open at the time.
-func (a *zipArchive) ReadAt(p []byte, off int64) (int, error) { return a.at.ReadAt(p, off) }
+func (a *zipArchive) ReadAt(p []byte, off int64) (int, error) {
+	if a.listing {
+		if a.left -= int64(len(p)); a.left < 0 {
+			return 0, errors.New("its directory is longer than the archive's end says")
+		}
+	}
+	if a.ahead != nil {
+		return a.ahead.ReadAt(p, off)
+	}
+	return a.at.ReadAt(p, off)
+}
+
+// direct passes over what is read ahead.
+type direct struct{ *zipArchive }
+
+func (d direct) ReadAt(p []byte, off int64) (int, error) { return d.at.ReadAt(p, off) }
 
 func (a *zipArchive) acquire() (err error) {
 	a.mu.Lock()
@@ -89,14 +123,21 @@ func (a *zipArchive) acquire() (err error) {
 		if a.at, err = a.from.at(); err != nil {
 			return err
 		}
+		if a.at.Far() && a.ahead == nil {
+			a.ahead = &ahead{file: direct{a}, size: int(min(farPiece, a.at.Size()))}
+		}
 	}
 	a.open++
 	return nil
 }
 
-func (a *zipArchive) release() error {
+// release ends the reading of a member, or of the directory, which is nil.
+func (a *zipArchive) release(m *zip.File) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.ahead != nil && (m == nil || m == a.last) {
+		a.ahead.forget()
+	}
 	if a.open--; a.open > 0 {
 		return nil
 	}
@@ -125,13 +166,13 @@ func (m *zipMember) open() (io.ReadCloser, error) {
 		err = fmt.Errorf("%w: zip: %w", ErrStream, err)
 	}
 	if err != nil {
-		m.archive.release()
+		m.archive.release(m.file)
 		return nil, err
 	}
-	whole := &counter{n: int64(min(m.file.CompressedSize64, 1<<50))}
+	whole := &counter{n: int64(min(m.file.CompressedSize64, uint64(m.archive.at.Size())))} // a header may claim any size
 	return &closer{&guarded{r: z, packed: whole, name: "zip"}, func() error {
 		z.Close()
-		return m.archive.release()
+		return m.archive.release(m.file)
 	}}, nil
 }
 

@@ -20,7 +20,7 @@ func createOutput(fsys durable.FS, path string) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	pack, err := zstd.NewWriter(f, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	pack, err := zstd.NewWriter(f, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithZeroFrames(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return nil, errors.Join(err, f.Abort())
 	}

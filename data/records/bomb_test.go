@@ -137,14 +137,20 @@ func TestBombs(t *testing.T) {
 // oneColumn is a Parquet file of one optional column of strings whose one page is given.
 func oneColumn(t *testing.T, codec format.CompressionCodec, values int64, h format.PageHeader, page []byte) []byte {
 	t.Helper()
+	return column(t, format.Optional, codec, values, values, h, page)
+}
+
+// column is the same of another repetition.
+func column(t *testing.T, repetition format.FieldRepetitionType, codec format.CompressionCodec, rows, values int64, h format.PageHeader, page []byte) []byte {
+	t.Helper()
 	head, err := thrift.Marshal(new(thrift.CompactProtocol), &h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body := append(append([]byte("PAR1"), head...), page...)
-	meta := format.FileMetaData{Version: 1, NumRows: values, Schema: []format.SchemaElement{{Name: "row", NumChildren: thrift.New(int32(1))},
-		{Name: "text", Type: thrift.New(format.ByteArray), RepetitionType: thrift.New(format.Optional)}},
-		RowGroups: []format.RowGroup{{NumRows: values, TotalByteSize: int64(len(page)), Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{
+	meta := format.FileMetaData{Version: 1, NumRows: rows, Schema: []format.SchemaElement{{Name: "row", NumChildren: thrift.New(int32(1))},
+		{Name: "text", Type: thrift.New(format.ByteArray), RepetitionType: thrift.New(repetition)}},
+		RowGroups: []format.RowGroup{{NumRows: rows, TotalByteSize: int64(len(page)), Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{
 			Type: format.ByteArray, Encoding: []format.Encoding{format.Plain, format.RLE}, PathInSchema: []string{"text"}, Codec: codec, NumValues: values,
 			TotalUncompressedSize: int64(h.UncompressedPageSize), TotalCompressedSize: int64(len(head) + len(page)), DataPageOffset: 4}}}}}}
 	foot, err := thrift.Marshal(new(thrift.CompactProtocol), &meta)
@@ -153,6 +159,100 @@ func oneColumn(t *testing.T, codec format.CompressionCodec, values int64, h form
 	}
 	body = binary.LittleEndian.AppendUint32(append(body, foot...), uint32(len(foot)))
 	return append(body, "PAR1"...)
+}
+
+// deltaList is a list of a first value and n-1 more that each grow by step, as the library would write it but for its width: 0 bits.
+func deltaList(n, first, step int64) []byte {
+	b := binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(nil, 128), 4), uint64(n))
+	b = binary.AppendVarint(b, first)
+	for i := int64(1); i < n; i += 128 {
+		b = append(binary.AppendVarint(b, step), 0, 0, 0, 0)
+	}
+	return b
+}
+
+// deltaPage is a page of one list of no nulls, then lists and texts as they are given.
+func deltaPage(values int32, encoding format.Encoding, parts ...[]byte) (format.PageHeader, []byte) {
+	run := append(binary.AppendUvarint(nil, uint64(values)<<1), 1)
+	page := append(binary.LittleEndian.AppendUint32(nil, uint32(len(run))), run...)
+	page = append(page, bytes.Join(parts, nil)...)
+	h := format.PageHeader{Type: format.DataPage, CompressedPageSize: int32(len(page)), UncompressedPageSize: int32(len(page))}
+	h.DataPageHeader = thrift.New(format.DataPageHeader{NumValues: values, Encoding: encoding, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE})
+	return h, page
+}
+
+// Pages whose texts are told by differences: a megabyte that comes to 2^40 bytes.
+func TestDeltaBombs(t *testing.T) {
+	const million = 1 << 20
+	megabyte := bytes.Repeat([]byte("x"), million)
+	fronts := deltaList(million, 0, 0)
+	// step is a list of one value, then a million of another: the first difference in a mini-block of 32 bits.
+	step := func(first, then int64) []byte {
+		b := binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(nil, 128), 4), million)
+		b = append(binary.AppendVarint(binary.AppendVarint(b, first), min(then-first, 0)), 32, 32, 32, 32)
+		low := uint32(0)
+		if then < first { // all but the first difference are above the least
+			low = uint32(first - then)
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(max(then-first, 0)))
+		for range 127 {
+			b = binary.LittleEndian.AppendUint32(b, low)
+		}
+		for i := 129; i < million; i += 128 {
+			b = append(binary.AppendVarint(b, 0), 0, 0, 0, 0)
+		}
+		return b
+	}
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		encoding format.Encoding
+		parts    [][]byte
+		says     string
+	}{
+		"fronts.parquet":   {format.DeltaByteArray, [][]byte{step(0, million), step(million, 0), megabyte}, "texts of over 67108864 bytes in one page"},
+		"second.parquet":   {format.DeltaByteArray, [][]byte{fronts, deltaList(1<<30, 0, 0)}, "1073741824 of 1048576 values"},
+		"unequal.parquet":  {format.DeltaByteArray, [][]byte{fronts, deltaList(5, 0, 0)}, "1048576 prefixes and 5 suffixes"},
+		"negative.parquet": {format.DeltaByteArray, [][]byte{fronts, deltaList(million, 0, -1)}, "length 1 is -1"},
+		"lengths.parquet":  {format.DeltaLengthByteArray, [][]byte{deltaList(million, 1<<20, 0), megabyte}, "texts of over 2147483647 bytes"},
+		"few.parquet":      {format.DeltaLengthByteArray, [][]byte{deltaList(million, 8, 0), megabyte}, "texts of 8388608 bytes, 1048576 are there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, page := deltaPage(million, c.encoding, c.parts...)
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, oneColumn(t, format.Uncompressed, million, h, page), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			refuse(t, path, c.says)
+		})
+	}
+	t.Run("dictionary.parquet", func(t *testing.T) { // is plain, whatever its header says
+		h, page := deltaPage(million, format.DeltaByteArray, step(0, million), step(million, 0), megabyte)
+		h.Type, h.DataPageHeader = format.DictionaryPage, thrift.Null[format.DataPageHeader]{}
+		h.DictionaryPageHeader = thrift.New(format.DictionaryPageHeader{NumValues: million, Encoding: format.DeltaByteArray})
+		path := filepath.Join(dir, "dictionary.parquet")
+		if err := os.WriteFile(path, oneColumn(t, format.Uncompressed, million, h, page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refuse(t, path, "a dictionary in encoding DELTA_BYTE_ARRAY")
+	})
+}
+
+// One row of eight million values that take no byte.
+func TestLongRow(t *testing.T) {
+	const values = 1<<23 + 1
+	repeated := append([]byte{2, 0}, append(binary.AppendUvarint(nil, (values-1)<<1), 1)...)
+	null := append(binary.AppendUvarint(nil, values<<1), 0)
+	var page []byte
+	for _, levels := range [][]byte{repeated, null} {
+		page = append(binary.LittleEndian.AppendUint32(page, uint32(len(levels))), levels...)
+	}
+	h := format.PageHeader{Type: format.DataPage, CompressedPageSize: int32(len(page)), UncompressedPageSize: int32(len(page))}
+	h.DataPageHeader = thrift.New(format.DataPageHeader{NumValues: values, Encoding: format.Plain, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE})
+	path := filepath.Join(t.TempDir(), "row.parquet")
+	if err := os.WriteFile(path, column(t, format.Repeated, format.Uncompressed, 1, values, h, page), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refuse(t, path, "a row of over 4194304 values")
 }
 
 // Pages of Parquet that say little and hold much, or say much and hold little.

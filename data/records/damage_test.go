@@ -25,7 +25,7 @@ import (
 const damageVariable = "PRIMER_DAMAGED_FILE"
 
 // memoryLimit is what no refusal may exceed, in bytes resident.
-const memoryLimit = 256 << 20
+const memoryLimit = underRace * 256 << 20
 
 func TestMain(m *testing.M) {
 	switch {

@@ -33,47 +33,6 @@ const (
 // plainDictionary is what older writers call RLEDictionary.
 const plainDictionary = 2
 
-// pageHeader is what is needed of a page's header.
-type pageHeader struct {
-	kind                 int64 // 0 data, 1 index, 2 dictionary, 3 data of version 2
-	unpacked, packed     int64 // bytes
-	crc                  int64
-	hasCRC, plain        bool // plain: not compressed though the column is
-	values, encoding     int64
-	defEncoding          int64
-	defLevels, repLevels int64 // bytes, version 2
-}
-
-// parsePage reads a header at the start of b and tells its length.
-func parsePage(b []byte) (h pageHeader, n int, err error) {
-	c := &compact{b: b, visit: func(path uint32, v int64) {
-		switch path {
-		case 1:
-			h.kind = v
-		case 2:
-			h.unpacked = v
-		case 3:
-			h.packed = v
-		case 4:
-			h.crc, h.hasCRC = v, true
-		case 5<<8 | 1, 7<<8 | 1, 8<<8 | 1:
-			h.values = v
-		case 5<<8 | 2, 7<<8 | 2, 8<<8 | 4:
-			h.encoding = v
-		case 5<<8 | 3:
-			h.defEncoding = v
-		case 8<<8 | 5:
-			h.defLevels = v
-		case 8<<8 | 6:
-			h.repLevels = v
-		case 8<<8 | 7:
-			h.plain = v == 0
-		}
-	}}
-	err = c.structure(0, 0)
-	return h, c.i, err
-}
-
 // pageCheck goes through pages with buffers that it keeps.
 type pageCheck struct {
 	file          io.ReaderAt
@@ -82,6 +41,7 @@ type pageCheck struct {
 	codec         format.CompressionCodec // of the column
 	maxDef        int                     // its levels
 	maxRep        int
+	rows          rowLengths // of the column
 }
 
 func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
@@ -89,9 +49,10 @@ func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
 	return &pageCheck{file: file, zstd: z}, err
 }
 
-// column checks all pages of a column of a row group. They lie where the library will read.
+// column checks all pages of a column of a row group. They lie where the library will read. It leaves the longest row in p.rows.
 func (p *pageCheck) column(column *parquet.Column, m *format.ColumnMetaData) error {
 	p.codec, p.maxDef, p.maxRep = m.Codec, column.MaxDefinitionLevel(), column.MaxRepetitionLevel()
+	p.rows = rowLengths{width: bits.Len(uint(p.maxRep))}
 	at, values := start(m), int64(0)
 	for end := at + m.TotalCompressedSize; at < end; {
 		h, n, err := p.header(at, end)
@@ -121,7 +82,7 @@ func (p *pageCheck) header(at, end int64) (h pageHeader, length int64, err error
 			return h, 0, err
 		}
 		h, n, err := parsePage(p.head)
-		if err == nil || size == end-at || size == maxHeader {
+		if err == nil || size == end-at || size == maxHeader || errors.Is(err, errHeader) {
 			return h, int64(n), err
 		}
 	}
@@ -136,7 +97,8 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 		return fmt.Errorf("%w: over %d MiB", data.ErrLimit, maxPage>>20)
 	case h.unpacked > data.MaxRatio*h.packed+1<<20:
 		return fmt.Errorf("%w: over %d bytes out for each byte in", data.ErrLimit, data.MaxRatio)
-	case h.values < 0 || h.unpacked < 0 || h.defLevels < 0 || h.repLevels < 0 || h.defLevels+h.repLevels > min(h.packed, h.unpacked):
+	case h.values < 0 || h.unpacked < 0 || h.defLevels < 0 || h.repLevels < 0 ||
+		h.defLevels > h.packed || h.repLevels > h.packed || h.defLevels+h.repLevels > min(h.packed, h.unpacked):
 		return errors.New("negative or larger than the page")
 	case h.values > maxPageValues:
 		return fmt.Errorf("%w: %d values in one page", data.ErrLimit, h.values)
@@ -156,8 +118,15 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 	switch h.kind {
 	case 0:
 		return p.version1(h, content)
+	case 2:
+		if h.encoding != int64(format.Plain) && h.encoding != plainDictionary {
+			return fmt.Errorf("a dictionary in encoding %v", format.Encoding(h.encoding))
+		}
 	case 3:
 		if err := runs(p.in[:h.repLevels], p.maxRep, h.values); err != nil {
+			return err
+		}
+		if err := p.rows.page(p.in[:h.repLevels], h.values); err != nil {
 			return err
 		}
 		if err := runs(p.in[h.repLevels:levels], p.maxDef, h.values); err != nil {
@@ -170,7 +139,7 @@ func (p *pageCheck) page(h *pageHeader, at, end int64) error {
 
 // version1 checks the levels in front of a page's values, and those.
 func (p *pageCheck) version1(h *pageHeader, content []byte) error {
-	for _, level := range []int{p.maxRep, p.maxDef} {
+	for i, level := range []int{p.maxRep, p.maxDef} {
 		if level == 0 {
 			continue
 		}
@@ -184,6 +153,11 @@ func (p *pageCheck) version1(h *pageHeader, content []byte) error {
 		}
 		if err := runs(content[:n], level, h.values); err != nil {
 			return err
+		}
+		if i == 0 {
+			if err := p.rows.page(content[:n], h.values); err != nil {
+				return err
+			}
 		}
 		content = content[n:]
 	}
@@ -206,8 +180,13 @@ func encoded(h *pageHeader, content []byte) error {
 			content = content[4:]
 		}
 		return runsOf(content, 1, h.values)
-	case int64(format.DeltaBinaryPacked), int64(format.DeltaLengthByteArray), int64(format.DeltaByteArray):
-		return deltas(content, h.values)
+	case int64(format.DeltaBinaryPacked):
+		_, err := deltaHead(content, h.values)
+		return err
+	case int64(format.DeltaLengthByteArray):
+		return deltaTexts(content, h.values)
+	case int64(format.DeltaByteArray):
+		return deltaFronts(content, h.values)
 	}
 	return nil
 }
@@ -240,22 +219,6 @@ func runsOf(b []byte, width int, values int64) error {
 			return fmt.Errorf("%w: runs of over %d in a page of %d values", data.ErrLimit, total, values)
 		}
 		b = b[n+int(min(size, uint64(len(b)-n))):]
-	}
-	return nil
-}
-
-// deltas checks the head of differences: block size, blocks, how many values there are.
-func deltas(b []byte, values int64) error {
-	var head [3]uint64
-	for i := range head {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			return io.ErrUnexpectedEOF
-		}
-		head[i], b = v, b[n:]
-	}
-	if head[0] > 1<<16 || head[1] > 1<<10 || head[2] > uint64(values) {
-		return fmt.Errorf("blocks of %d in %d with %d of %d values", head[0], head[1], head[2], values)
 	}
 	return nil
 }

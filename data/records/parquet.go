@@ -17,9 +17,24 @@ const (
 	// some megabytes; one buffer per column that is read.
 	nearBuffer = 64 << 10
 	farBuffer  = 4 << 20
+	// maxBuffers is what all of them take together, in bytes, and so maxColumns how many columns are read.
+	maxBuffers = 256 << 20
+	maxColumns = maxBuffers / nearBuffer
 )
 
-// rowBatch is how many Parquet rows are decoded at a time.
+// bufferSize is what is read at a time of each of so many columns: a power of two, since the library keeps buffers by their size.
+func bufferSize(far bool, columns int) int {
+	if !far {
+		return nearBuffer
+	}
+	size := farBuffer
+	for size > nearBuffer && size*columns > maxBuffers {
+		size /= 2
+	}
+	return size
+}
+
+// rowBatch is how many Parquet rows are decoded at a time, fewer where they are long.
 const rowBatch = 64
 
 // codecs are the compressions that are read. The library's LZ4 decoder doubles its buffer
@@ -49,18 +64,7 @@ func (r *reader) parquet() (err error) {
 	if err := checkFooter(f, f.Size()); err != nil {
 		return err
 	}
-	buffer := nearBuffer
-	if f.Far() {
-		buffer = farBuffer
-	}
-	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
-	if err != nil {
-		return fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
-	}
-	if err := checkParquet(file); err != nil {
-		return err
-	}
-	columns, err := r.choose(file)
+	file, columns, err := r.columns(f)
 	if err != nil {
 		return err
 	}
@@ -72,15 +76,15 @@ func (r *reader) parquet() (err error) {
 		consuming = false
 		return err
 	}
-	pages, err := newPageCheck(&ahead{file: f, buffer: buffer})
+	pages, err := newPageCheck(data.ReadAhead(f, bufferSize(f.Far(), 1)))
 	if err != nil {
 		return err
 	}
 	defer pages.zstd.Close()
 	for i, group := range file.RowGroups() {
-		err := checkPages(pages, file, columns, i)
+		longest, err := checkPages(pages, file, columns, i)
 		if err == nil {
-			err = readGroup(columns, group, give)
+			err = readGroup(columns, group, min(rowBatch, maxRowValues/max(longest, 1)), give)
 		}
 		if err != nil {
 			if errors.Is(err, errStop) || errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit) {
@@ -93,6 +97,35 @@ func (r *reader) parquet() (err error) {
 		return fmt.Errorf("%w: Parquet: %d rows, its footer says %d", data.ErrStream, n, file.NumRows())
 	}
 	return nil
+}
+
+// columns opens a file and chooses from it. How much is read at a time depends on how many are chosen.
+func (r *reader) columns(f data.Random) (*parquet.File, *selection, error) {
+	buffer := bufferSize(f.Far(), 1)
+	file, err := openParquet(f, buffer)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, err := r.choose(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := len(columns.chunks)
+	if n > maxColumns {
+		return nil, nil, fmt.Errorf("%w: Parquet: %d columns, at most %d are read: choose some", data.ErrLimit, n, maxColumns)
+	}
+	if size := bufferSize(f.Far(), n); size != buffer {
+		file, err = openParquet(f, size)
+	}
+	return file, columns, err
+}
+
+func openParquet(f data.Random, buffer int) (*parquet.File, error) {
+	file, err := parquet.OpenFile(f, f.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(buffer))
+	if err != nil {
+		return nil, fmt.Errorf("%w: Parquet: %w", data.ErrStream, err)
+	}
+	return file, checkParquet(file)
 }
 
 // maxFooter is the longest footer that is read, in bytes.
@@ -136,19 +169,22 @@ func start(m *format.ColumnMetaData) int64 {
 	return m.DataPageOffset
 }
 
-// checkPages goes through the pages of a row group's columns that are read.
-func checkPages(p *pageCheck, file *parquet.File, s *selection, group int) error {
+// checkPages goes through the pages of a row group's columns that are read. A row has at most longest values in those that are lists.
+func checkPages(p *pageCheck, file *parquet.File, s *selection, group int) (longest int64, err error) {
 	columns := file.Metadata().RowGroups[group].Columns
 	leaves := leafColumns(nil, file.Root())
 	if len(columns) != len(leaves) {
-		return fmt.Errorf("%d columns, the schema has %d", len(columns), len(leaves))
+		return 0, fmt.Errorf("%d columns, the schema has %d", len(columns), len(leaves))
 	}
 	for _, i := range s.chunks {
 		if err := p.column(leaves[i], &columns[i].MetaData); err != nil {
-			return err
+			return 0, err
+		}
+		if longest += p.rows.longest; longest > maxRowValues {
+			return 0, fmt.Errorf("%w: rows of over %d values", data.ErrLimit, maxRowValues)
 		}
 	}
-	return nil
+	return longest, nil
 }
 
 func leafColumns(list []*parquet.Column, c *parquet.Column) []*parquet.Column {
@@ -180,12 +216,12 @@ func checkParquet(file *parquet.File) error {
 	return nil
 }
 
-func readGroup(columns *selection, group parquet.RowGroup, give func([]byte) error) (err error) {
+func readGroup(columns *selection, group parquet.RowGroup, atOnce int64, give func([]byte) error) (err error) {
 	rows := columns.rows(group)
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	a := newAssembler(columns)
 	var line []byte
-	batch := make([]parquet.Row, rowBatch)
+	batch := make([]parquet.Row, atOnce)
 	for {
 		n, err := rows.ReadRows(batch)
 		for _, row := range batch[:n] {

@@ -20,13 +20,19 @@ const (
 
 var errThrift = errors.New("no valid Thrift structure")
 
-// compact walks one structure. Integers are told to visit with the ids of the fields that
-// lead to them, a byte each, outermost first.
+// Types of the compact protocol, as far as they are told.
+const (
+	thriftInt32  = 5
+	thriftStruct = 12
+)
+
+// compact walks one structure. The booleans (1 or 2), integers and structures of its fields, and of the fields of these, are told to
+// visit with their type and the ids that lead to them, a byte each, outermost first. What stands in lists or deeper is not told.
 type compact struct {
 	b       []byte
 	i       int
 	structs int
-	visit   func(path uint32, v int64)
+	visit   func(path uint32, kind byte, v int64)
 }
 
 // structure reads fields up to the stop byte.
@@ -34,6 +40,7 @@ func (c *compact) structure(path uint32, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%w: structures nested more than %d deep", errThrift, maxDepth)
 	}
+	var seen [4]uint64
 	for id := int64(0); ; {
 		head, err := c.byte()
 		if err != nil || head == 0 {
@@ -44,9 +51,13 @@ func (c *compact) structure(path uint32, depth int) error {
 		} else if id, err = c.zigzag(); err != nil {
 			return err
 		}
-		if id < 0 || id > 255 {
+		if id < 1 || id > 255 {
 			return fmt.Errorf("%w: field %d", errThrift, id)
 		}
+		if seen[id/64]&(1<<(id%64)) != 0 { // which of the two the library takes depends on their types
+			return fmt.Errorf("%w: field %d stands twice", errThrift, id)
+		}
+		seen[id/64] |= 1 << (id % 64)
 		if err := c.value(head&15, path<<8|uint32(id), depth, false); err != nil {
 			return err
 		}
@@ -55,18 +66,22 @@ func (c *compact) structure(path uint32, depth int) error {
 
 // value reads one value of a type of the compact protocol.
 func (c *compact) value(kind byte, path uint32, depth int, inList bool) error {
+	told := depth < 2 && !inList // an id is a byte of the path
 	switch kind {
 	case 1, 2: // a boolean is its type, in a list a byte
 		if inList {
 			return c.skip(1)
 		}
-		c.tell(path, int64(2-kind))
+		c.tell(told, path, kind, int64(2-kind))
 		return nil
 	case 3:
 		return c.skip(1)
 	case 4, 5, 6:
 		v, err := c.zigzag()
-		c.tell(path, v)
+		if err == nil && kind == thriftInt32 && v != int64(int32(v)) {
+			return fmt.Errorf("%w: %d in 32 bits", errThrift, v)
+		}
+		c.tell(told, path, kind, v)
 		return err
 	case 7:
 		return c.skip(8)
@@ -78,7 +93,8 @@ func (c *compact) value(kind byte, path uint32, depth int, inList bool) error {
 		return c.skip(n)
 	case 9, 10:
 		return c.list(path, depth)
-	case 12:
+	case thriftStruct:
+		c.tell(told, path, kind, 0)
 		return c.structure(path, depth+1)
 	}
 	return fmt.Errorf("%w: a value of type %d at byte %d", errThrift, kind, c.i) // maps stand nowhere in Parquet's
@@ -98,7 +114,7 @@ func (c *compact) list(path uint32, depth int) error {
 	if n > uint64(len(c.b)-c.i) { // an element has at least one byte
 		return fmt.Errorf("%w: a list of %d elements in %d bytes", errThrift, n, len(c.b)-c.i)
 	}
-	if kind == 12 {
+	if kind == thriftStruct {
 		if c.structs += int(n); c.structs > maxStructs {
 			return fmt.Errorf("%w: more than %d structures", errThrift, maxStructs)
 		}
@@ -111,9 +127,9 @@ func (c *compact) list(path uint32, depth int) error {
 	return nil
 }
 
-func (c *compact) tell(path uint32, v int64) {
-	if c.visit != nil {
-		c.visit(path, v)
+func (c *compact) tell(told bool, path uint32, kind byte, v int64) {
+	if told && c.visit != nil {
+		c.visit(path, kind, v)
 	}
 }
 

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/records"
@@ -257,5 +259,69 @@ func TestParquetByRanges(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// Of a file of many columns less is read at a time.
+func TestWideParquet(t *testing.T) {
+	group := parquet.Group{}
+	for i := range 200 {
+		group[fmt.Sprintf("c%03d", i)] = parquet.Leaf(parquet.Int64Type)
+	}
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[any](&b, parquet.NewSchema("row", group))
+	for n := range 100 {
+		var row parquet.Row
+		for i := range 200 {
+			row = append(row, parquet.Int64Value(int64(n)).Level(0, 0, i))
+		}
+		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, map[string][]byte{"a.parquet": b.Bytes()})
+	files, err := data.Inputs([]string{"s3://corpora/a.parquet"}, data.Options{Store: s.store(), Tables: records.Tables()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r, err := range records.ReadFile(files[0], records.Options{}, nil) {
+		if err != nil || !bytes.Contains(r.JSON, fmt.Appendf(nil, "\"c199\":%d}", n)) {
+			t.Fatalf("row %d: %s, %v", n, r.JSON, err)
+		}
+		n++
+	}
+	if n != 100 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// An archive is read in few requests, whether its members are few and long or many and short.
+func TestZipByPieces(t *testing.T) {
+	for name, c := range map[string]struct{ members, lines, most int }{"long": {2, 150_000, 8}, "short": {2_000, 2, 8}} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for i := range c.members {
+			w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%05d.jsonl", i), Method: zip.Store})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Write(longText(c.lines))
+		}
+		z.Close()
+		s := newServer(t, map[string][]byte{"a.zip": b.Bytes()})
+		got, err := read(s.store(), "s3://corpora/a.zip")
+		if err != nil || len(got) != c.members*c.lines {
+			t.Errorf("%s: %d texts of %d, %v", name, len(got), c.members*c.lines, err)
+		}
+		s.mu.Lock()
+		if len(s.requests) > c.most || s.sent > 2*int64(b.Len())+1<<20 {
+			t.Errorf("%s: %d requests, %d bytes of an archive of %d", name, len(s.requests), s.sent, b.Len())
+		}
+		t.Logf("%s: %d requests, %d bytes of an archive of %d", name, len(s.requests), s.sent, b.Len())
+		s.mu.Unlock()
 	}
 }
