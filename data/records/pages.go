@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math/bits"
+	"slices"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -53,22 +54,39 @@ func newPageCheck(file io.ReaderAt) (*pageCheck, error) {
 func (p *pageCheck) column(column *parquet.Column, m *format.ColumnMetaData) error {
 	p.codec, p.maxDef, p.maxRep = m.Codec, column.MaxDefinitionLevel(), column.MaxRepetitionLevel()
 	p.rows = rowLengths{width: bits.Len(uint(p.maxRep))}
-	at, values := start(m), int64(0)
+	at, values, first := start(m), int64(0), true
 	for end := at + m.TotalCompressedSize; at < end; {
 		h, n, err := p.header(at, end)
 		if err == nil {
 			err = p.page(&h, at+n, end)
 		}
+		if err == nil && (h.kind == 0 || h.kind == 3) {
+			err = named(&h, m)
+			// Behind a dictionary the library goes where the footer says, wherever that is.
+			if first && err == nil && m.DictionaryPageOffset != 0 && at != m.DataPageOffset {
+				err = fmt.Errorf("the footer says that the first one is at byte %d", m.DataPageOffset)
+			}
+			values, first = values+h.values, false
+		}
 		if err != nil {
 			return fmt.Errorf("column %s: page at byte %d: %w", column.Name(), at, err)
-		}
-		if h.kind == 0 || h.kind == 3 {
-			values += h.values
 		}
 		at += n + h.packed
 	}
 	if values != m.NumValues {
 		return fmt.Errorf("column %s: pages of %d values, the footer says %d", column.Name(), values, m.NumValues)
+	}
+	return nil
+}
+
+// named refuses one of the rarer encodings that the footer does not name: a header has no checksum, and bytes of one of them read as
+// another.
+func named(h *pageHeader, m *format.ColumnMetaData) error {
+	switch e := format.Encoding(h.encoding); e {
+	case format.DeltaBinaryPacked, format.DeltaLengthByteArray, format.DeltaByteArray:
+		if !slices.Contains(m.Encoding, e) {
+			return fmt.Errorf("encoding %v is none of the column's %v", e, m.Encoding)
+		}
 	}
 	return nil
 }
