@@ -119,11 +119,12 @@ $(DATA_VENV)/pins: tools/peers/data.txt
 
 # The peers' virtual environment, made anew when its pins change.
 peers: $(VENV)/pins
-$(VENV)/pins: tools/peers/requirements.txt
+$(VENV)/pins: tools/peers/requirements.txt tools/peers/nodeps.txt
 	@$(GO) run ./cmd/setup -for test
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tools/peers/nodeps.txt
 	cp $< $@
 $(VENV)/bench-pins: tools/peers/bench.txt $(VENV)/pins
 	@$(GO) run ./cmd/setup -for bench
