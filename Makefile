@@ -27,7 +27,7 @@ quickstart-seeds: setup ## the quickstart with seeds 1 to 5; the table goes to b
 	cp runs/quickstart-seeds/seeds.md bench/results/quickstart-seeds.md
 
 test: setup lint $(if $(NO_CUDA),,test-cuda) ## what everybody runs: lint, the fast tests, a module that embeds Primer, the CUDA backend; CUDA=0 leaves that out
-	$(GO) test $(PACKAGES)
+	$(GO) test -timeout 25m $(PACKAGES)
 	$(GO) test -tags outside -run Outside -count 1 -v ./internal/setup
 	$(if $(NO_CUDA),@echo "CUDA=0: the CUDA backend was not built and not tested; make test-cuda does it")
 
@@ -44,7 +44,7 @@ setup-cuda: setup
 
 test-cuda: setup-cuda build-cuda ## the CUDA backend without a GPU: every kernel compiled by NVRTC, and all of it run on the emulated device
 	$(WITH_CUDA_H) $(GO) vet -tags "cuda emulator" $(ON_CUDA)
-	$(WITH_CUDA_H) $(GO) test -tags "cuda emulator" $(ON_CUDA)
+	$(WITH_CUDA_H) $(GO) test -timeout 25m -tags "cuda emulator" $(ON_CUDA)
 
 build-cuda: setup-cuda # every command builds with tag cuda, and everything passes vet
 	$(WITH_CUDA_H) $(GO) build -tags cuda ./cmd/...
