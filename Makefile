@@ -146,4 +146,4 @@ clean: ## remove what was built and run here, the library in the user's cache st
 
 .PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda gpu-check \
 	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin gpu-check-folder tsan \
-	test-python bench-peers bench-data peers lint fmt clean
+	test-python bench-peers bench-serve bench-data peers lint fmt clean

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,6 +75,18 @@ func Inputs(paths []string, opt Options) ([]*File, error) {
 		return nil, fmt.Errorf("%w: no path was given", ErrNoFile)
 	}
 	return inputs, nil
+}
+
+// Stamp writes a line for each file: its name, size and what Version says. Equal lines, files that nobody has touched.
+func Stamp(w io.Writer, files []*File) error {
+	for _, f := range files {
+		size, stamp, err := f.Version()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%q %d %s\n", f.Name(), size, stamp)
+	}
+	return nil
 }
 
 func expandOne(path string, opt *Options) ([]*File, error) {

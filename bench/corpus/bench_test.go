@@ -17,13 +17,10 @@ const pythonVariable = "PRIMER_PYTHON"
 
 // number reads a positive number from the environment.
 func number(b *testing.B, name string, otherwise int) int {
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		b.Fatalf("%s is %q, must be a number of at least 1", name, text)
+	b.Helper()
+	n, err := speed.EnvNumber(name, otherwise)
+	if err != nil {
+		b.Fatal(err)
 	}
 	return n
 }

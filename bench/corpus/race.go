@@ -1,16 +1,13 @@
 package corpus
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/primer-lm/primer/bench/speed"
-	"github.com/primer-lm/primer/internal/durable"
 )
 
 // Side is one that takes turns.
@@ -25,14 +22,12 @@ type Side struct {
 	turn    func() (Took, error)
 }
 
-// Median of the turns, in seconds.
+// Median of the turns, in seconds; 0 of none.
 func (s *Side) Median() float64 {
-	sorted := slices.Sorted(slices.Values(s.Seconds))
-	n := len(sorted)
-	if n == 0 {
+	if len(s.Seconds) == 0 {
 		return 0
 	}
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+	return speed.Median(s.Seconds)
 }
 
 // tokenizing is the race in which all sides must come to the same tokens.
@@ -103,15 +98,7 @@ type Report struct {
 
 // Write puts Markdown and JSON below dir and gives the path of the former.
 func (r *Report) Write(dir string) (string, error) {
-	base := filepath.Join(dir, fmt.Sprintf("corpus_%s_%s", r.Machine.Slug(), r.Began.Format(time.DateOnly)))
-	raw, err := json.MarshalIndent(r, "", " ")
-	if err == nil {
-		err = durable.WriteFile(durable.OS, base+".json", func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
-	}
-	if err == nil {
-		err = durable.WriteFile(durable.OS, base+".md", func(w io.Writer) error { _, err := io.WriteString(w, r.Markdown()); return err })
-	}
-	return base + ".md", err
+	return speed.WriteReport(dir, "corpus", &r.Machine, r.Began, r, func(w io.Writer) error { _, err := io.WriteString(w, r.Markdown()); return err })
 }
 
 // Markdown is the report for people.

@@ -7,10 +7,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/primer-lm/primer/bench/speed"
 )
 
 // Server is a process that serves a model.
@@ -98,13 +99,7 @@ func status(pid int, field string) int64 {
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, field+": %d kB", &kib); n == 1 {
-			return kib << 10
-		}
-	}
-	return 0
+	return speed.StatusBytes(string(text), field)
 }
 
 // tail keeps the last of what was written.

@@ -1,16 +1,13 @@
 package load
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/primer-lm/primer/bench/speed"
-	"github.com/primer-lm/primer/internal/durable"
 )
 
 // Report is one run of both servers.
@@ -32,15 +29,7 @@ type Result struct {
 
 // Write puts the report's Markdown and JSON below dir and returns the path of the former.
 func (r *Report) Write(dir string) (string, error) {
-	base := filepath.Join(dir, fmt.Sprintf("serving_%s_%s", r.Machine.Slug(), r.Began.Format(time.DateOnly)))
-	raw, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return "", err
-	}
-	if err := durable.WriteFile(durable.OS, base+".json", func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err }); err != nil {
-		return "", err
-	}
-	return base + ".md", durable.WriteFile(durable.OS, base+".md", r.Markdown)
+	return speed.WriteReport(dir, "serving", &r.Machine, r.Began, r, r.Markdown)
 }
 
 // Markdown writes the report for people.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,13 +31,10 @@ const (
 )
 
 func number(b *testing.B, variable string, usual int) int {
-	text := os.Getenv(variable)
-	if text == "" {
-		return usual
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		b.Fatalf("%s is %q, must be a number of at least 1", variable, text)
+	b.Helper()
+	n, err := speed.EnvNumber(variable, usual)
+	if err != nil {
+		b.Fatal(err)
 	}
 	return n
 }

@@ -39,7 +39,7 @@ func BenchmarkTrain(b *testing.B) {
 			b.Run(s.Name+"/"+mode, func(b *testing.B) {
 				job.Mode = mode
 				took := run(b, job, WorkTrain)
-				rate := float64(s.BatchTokens()) / median(took.Seconds)
+				rate := float64(s.BatchTokens()) / Median(took.Seconds)
 				b.ReportMetric(rate, "tokens/s")
 				b.ReportMetric(100*rate*3*s.Config.FLOPs(int64(s.T))/peakOf(p, mode), "%GEMM-peak")
 				b.ReportMetric(float64(took.Peak)/(1<<20), "MiB-peak")
@@ -58,7 +58,7 @@ func BenchmarkGenerate(b *testing.B) {
 			b.Run(s.Name+"/"+work, func(b *testing.B) {
 				took := run(b, job, work)
 				race := Race{Shape: &s}
-				rate := float64(race.tokens(work)) / median(took.Seconds)
+				rate := float64(race.tokens(work)) / Median(took.Seconds)
 				b.ReportMetric(rate, "tokens/s")
 				if work == WorkPrefill {
 					b.ReportMetric(100*rate*prefillFLOPs(&s)/peakOf(p, job.Mode), "%GEMM-peak")

@@ -22,7 +22,7 @@ type Measured struct {
 }
 
 // Rate is the median of tokens per second.
-func (m *Measured) Rate() float64 { return float64(m.Tokens) / median(m.Seconds) }
+func (m *Measured) Rate() float64 { return float64(m.Tokens) / Median(m.Seconds) }
 
 // Spread is the range that half of the times lie in, as a share of the median: how quiet the machine was.
 func (m *Measured) Spread() float64 {
@@ -43,7 +43,8 @@ func (m *Measured) Cores() float64 {
 	return m.CPU / total
 }
 
-func median(x []float64) float64 { return quantile(slices.Sorted(slices.Values(x)), 0.5) }
+// Median is the middle of numbers, NaN of none.
+func Median(x []float64) float64 { return quantile(slices.Sorted(slices.Values(x)), 0.5) }
 
 // quantile interpolates linearly between the order statistics of sorted numbers; NaN for none.
 func quantile(sorted []float64, q float64) float64 {

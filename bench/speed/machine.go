@@ -41,7 +41,7 @@ func ReadMachine(threads int) (Machine, error) {
 	defer f.Close()
 	m.readCPU(f)
 	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
-		m.Memory = statusBytes(string(info), "MemTotal")
+		m.Memory = StatusBytes(string(info), "MemTotal")
 	}
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m.Kernel = "Linux " + strings.TrimSpace(string(release))

@@ -3,6 +3,7 @@ package speed
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -15,11 +16,11 @@ func resident(field string) int64 {
 	if err != nil {
 		return 0
 	}
-	return statusBytes(string(status), field)
+	return StatusBytes(string(status), field)
 }
 
-// statusBytes finds "VmHWM:	  123 kB".
-func statusBytes(status, field string) int64 {
+// StatusBytes finds a field of the text of /proc/PID/status, such as "VmHWM:	  123 kB"; 0 where it is not.
+func StatusBytes(status, field string) int64 {
 	for line := range strings.Lines(status) {
 		if rest, ok := strings.CutPrefix(line, field+":"); ok {
 			var kib int64
@@ -49,4 +50,17 @@ func forgetPeak() {
 	}
 	defer syscall.Close(f)
 	syscall.Write(f, []byte("5"))
+}
+
+// EnvNumber reads a number of at least 1 from an environment variable; usual where it is not set.
+func EnvNumber(variable string, usual int) (int, error) {
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s is %q, must be a number of at least 1", variable, text)
+	}
+	return n, nil
 }

@@ -3,7 +3,6 @@ package speed
 import (
 	"os"
 	"os/exec"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -13,13 +12,9 @@ const PythonVariable = "PRIMER_PYTHON"
 
 // rounds of a race; PRIMER_SPEED_ROUNDS has another number.
 func rounds(b *testing.B) int {
-	text := os.Getenv("PRIMER_SPEED_ROUNDS")
-	if text == "" {
-		return 7
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		b.Fatalf("PRIMER_SPEED_ROUNDS is %q, must be a number of at least 1", text)
+	n, err := EnvNumber("PRIMER_SPEED_ROUNDS", 7)
+	if err != nil {
+		b.Fatal(err)
 	}
 	return n
 }

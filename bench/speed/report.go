@@ -31,15 +31,20 @@ type Result struct {
 
 // Write puts the report's Markdown and JSON below dir and returns the path of the former.
 func (r *Report) Write(dir string) (string, error) {
-	base := filepath.Join(dir, fmt.Sprintf("%s_%s_%s", r.What, r.Machine.Slug(), r.Began.Format(time.DateOnly)))
-	raw, err := json.MarshalIndent(r, "", " ")
+	return WriteReport(dir, r.What, &r.Machine, r.Began, r, r.Markdown)
+}
+
+// WriteReport writes a report of what was measured on a machine below dir, as JSON and as Markdown, and returns the path of the latter.
+func WriteReport(dir, what string, m *Machine, began time.Time, report any, markdown func(io.Writer) error) (string, error) {
+	base := filepath.Join(dir, fmt.Sprintf("%s_%s_%s", what, m.Slug(), began.Format(time.DateOnly)))
+	raw, err := json.MarshalIndent(report, "", " ")
 	if err != nil {
 		return "", err
 	}
 	if err := durable.WriteFile(durable.OS, base+".json", func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err }); err != nil {
 		return "", err
 	}
-	return base + ".md", durable.WriteFile(durable.OS, base+".md", r.Markdown)
+	return base + ".md", durable.WriteFile(durable.OS, base+".md", markdown)
 }
 
 // Markdown writes the report for people.

@@ -1,6 +1,9 @@
 package speed
 
-import "github.com/primer-lm/primer/model"
+import (
+	"github.com/primer-lm/primer/model"
+	"github.com/primer-lm/primer/train"
+)
 
 // Shape is a model and the sizes of the work that is timed on it. All lengths are in tokens.
 type Shape struct {
@@ -26,8 +29,8 @@ func Shapes() []Shape {
 
 // GenerationShapes are the design's two models and the paper's smallest (Table 14), with prompts of 256 and 1,024 tokens.
 func GenerationShapes() (out []Shape) {
-	large := llama(32000, 1536, 4320, 16, 24, 2048)
-	large.TieWordEmbeddings = false
+	large := *train.Recipes()["500m"].Model
+	large.BOS, large.EOS = []int32{1}, []int32{2}
 	for _, prompt := range []struct {
 		name string
 		t    int64

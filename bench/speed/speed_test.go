@@ -20,10 +20,10 @@ func TestMediansAndSpread(t *testing.T) {
 	if got := m.Spread(); got != 2.0/3 { // quartiles 2 and 4
 		t.Errorf("spread %v, want %v", got, 2.0/3)
 	}
-	if got := median([]float64{1, 2, 3, 8}); got != 2.5 {
+	if got := Median([]float64{1, 2, 3, 8}); got != 2.5 {
 		t.Errorf("median of four: %v", got)
 	}
-	if !math.IsNaN(median(nil)) {
+	if !math.IsNaN(Median(nil)) {
 		t.Error("the median of nothing is a number")
 	}
 	if !slices.Equal(m.Seconds, []float64{4, 1, 2, 3, 10}) {
@@ -70,7 +70,7 @@ func TestMachine(t *testing.T) {
 		!slices.Equal(m.Sets, []string{"fma", "avx2", "avx512f", "amx_bf16"}) {
 		t.Errorf("%q: %+v", m.Slug(), m)
 	}
-	if got := statusBytes("Name:\tx\nVmHWM:\t  12 kB\nVmRSS:\t 7 kB\n", "VmRSS"); got != 7<<10 {
+	if got := StatusBytes("Name:\tx\nVmHWM:\t  12 kB\nVmRSS:\t 7 kB\n", "VmRSS"); got != 7<<10 {
 		t.Errorf("VmRSS: %d", got)
 	}
 }

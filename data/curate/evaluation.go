@@ -77,7 +77,11 @@ func readItems(ctx context.Context, sets []EvaluationSet) (*items, error) {
 	h := sha256.New()
 	for i := range sets {
 		set := &sets[i]
-		key, err := filesKey(ctx, set.Paths, set.Read)
+		files, err := inputs(set.Paths, set.Read)
+		if err != nil {
+			return nil, fmt.Errorf("evaluation set %s: %w", set.Name, err)
+		}
+		key, err := filesKey(ctx, files, set.Read)
 		if err != nil {
 			return nil, fmt.Errorf("evaluation set %s: %w", set.Name, err)
 		}

@@ -25,8 +25,8 @@ const TooLong = "longer than a line may be"
 
 // execute runs one stage: it reads in, and writes the files and at last the record that want begins.
 func (r *run) execute(ctx context.Context, want *Record, in *input) (rec *Record, err error) {
-	if err := errors.Join(removeFile(r.fsys, filepath.Join(r.opt.Dir, reportName)), removeFile(r.fsys, filepath.Join(r.opt.Dir, resultName)),
-		removeFile(r.fsys, recordPath(r.opt.Dir, want.Stage))); err != nil {
+	if err := errors.Join(durable.Remove(r.fsys, filepath.Join(r.opt.Dir, reportName)), durable.Remove(r.fsys, filepath.Join(r.opt.Dir, resultName)),
+		durable.Remove(r.fsys, recordPath(r.opt.Dir, want.Stage))); err != nil {
 		return nil, err
 	}
 	// Result and report went before the record, and the record before the files that it speaks of change.
@@ -50,8 +50,7 @@ func (r *run) execute(ctx context.Context, want *Record, in *input) (rec *Record
 	if err := durable.RemoveDir(r.fsys, work); err != nil {
 		return nil, err
 	}
-	want.Check = want.seal()
-	return want, writeJSON(r.fsys, recordPath(r.opt.Dir, want.Stage), want)
+	return want, durable.WriteSealed(r.fsys, recordPath(r.opt.Dir, want.Stage), want, &want.Check)
 }
 
 // execution is one pass of a stage over its documents.
@@ -114,7 +113,7 @@ func (e *execution) create() (err error) {
 	if e.opt.KeepDropped {
 		e.dropped, err = createOutput(e.fsys, droppedPath(dir, stage))
 	} else {
-		err = removeFile(e.fsys, droppedPath(dir, stage)) // what other settings dropped
+		err = durable.Remove(e.fsys, droppedPath(dir, stage)) // what other settings dropped
 	}
 	if err == nil && stage == CleanStage {
 		e.hits, err = createOutput(e.fsys, hitsPath(dir, stage))

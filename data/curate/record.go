@@ -2,13 +2,10 @@ package curate
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/primer-lm/primer/internal/durable"
@@ -56,17 +53,6 @@ type Reading struct {
 	Unchecked int64 `json:"unchecked"`
 }
 
-func (r *Record) seal() string {
-	plain := *r
-	plain.Check = ""
-	b, err := encode(plain)
-	if err != nil {
-		return "" // matches no seal
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
 // Names in the folder of a curation.
 const (
 	settingsName = "curate.toml"
@@ -85,10 +71,10 @@ func hitsPath(dir, stage string) string    { return filepath.Join(dir, "hits", s
 // was written.
 func readRecord(fsys durable.FS, dir, stage string) (*Record, error) {
 	r := &Record{}
-	if err := readJSON(fsys, recordPath(dir, stage), r); err != nil {
+	if err := durable.ReadSealed(fsys, recordPath(dir, stage), r, &r.Check); err != nil {
 		return nil, err
 	}
-	if r.Check != r.seal() || r.Check == "" || r.Stage != stage {
+	if r.Stage != stage {
 		return nil, fmt.Errorf("%s: %w: it is not as it was written", recordPath(dir, stage), durable.ErrDamaged)
 	}
 	return r, nil
@@ -102,44 +88,11 @@ func (r *Record) verify(fsys durable.FS, dir string) error {
 		if sum == nil {
 			continue
 		}
-		if err := verifyFile(fsys, path, *sum); err != nil {
+		if err := durable.VerifyFile(fsys, path, *sum); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// verifyFile compares a file with what it has to be: durable.ErrDamaged when it is another, or missing.
-func verifyFile(fsys durable.FS, path string, want durable.Sum) error {
-	info, err := fsys.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: %w: it is missing", path, durable.ErrDamaged)
-	case err != nil:
-		return err
-	case info.Size() != want.Bytes:
-		return fmt.Errorf("%s: %w: it has %d bytes, not %d", path, durable.ErrDamaged, info.Size(), want.Bytes)
-	}
-	have, err := durable.SumFile(fsys, path)
-	if err != nil {
-		return err
-	}
-	if have != want {
-		return fmt.Errorf("%s: %w: its content is not what was written", path, durable.ErrDamaged)
-	}
-	return nil
-}
-
-// removeFile takes a file away, durably; one that is not there is fine.
-func removeFile(fsys durable.FS, path string) error {
-	err := fsys.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return fsys.SyncDir(filepath.Dir(path))
 }
 
 func encode(v any) ([]byte, error) {
@@ -149,14 +102,6 @@ func encode(v any) ([]byte, error) {
 	enc.SetIndent("", " ")
 	err := enc.Encode(v)
 	return b.Bytes(), err
-}
-
-func writeJSON(fsys durable.FS, path string, v any) error {
-	b, err := encode(v)
-	if err != nil {
-		return err
-	}
-	return writeBytes(fsys, path, b)
 }
 
 func writeBytes(fsys durable.FS, path string, b []byte) error {

@@ -103,7 +103,7 @@ func (r *run) clear() error {
 	}
 	if err == nil && !bytes.Equal(was, text) {
 		// What stands there is of other settings; stages that are the same under these give it again.
-		err = errors.Join(removeFile(r.fsys, filepath.Join(dir, reportName)), removeFile(r.fsys, filepath.Join(dir, resultName)))
+		err = errors.Join(durable.Remove(r.fsys, filepath.Join(dir, reportName)), durable.Remove(r.fsys, filepath.Join(dir, resultName)))
 		if err == nil {
 			err = writeBytes(r.fsys, path, text)
 		}
@@ -212,7 +212,7 @@ func (r *run) done(want *Record) (*Record, error) {
 func (r *run) publish(key string, records []*Record) (*Report, error) {
 	report := newReport(key, r.set.Stages, records)
 	path := filepath.Join(r.opt.Dir, resultName)
-	if err := verifyFile(r.fsys, path, report.Result.Sum); errors.Is(err, durable.ErrDamaged) {
+	if err := durable.VerifyFile(r.fsys, path, report.Result.Sum); errors.Is(err, durable.ErrDamaged) {
 		if err := r.copyFile(path, outputPath(r.opt.Dir, records[len(records)-1].Stage), report.Result.Sum); err != nil {
 			return nil, err
 		}

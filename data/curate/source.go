@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -37,7 +38,11 @@ func Files(paths []string, opt data.Options) Source {
 				if stamps == "" {
 					return nil
 				}
-				now, err := stampsOf(paths, opt)
+				files, err := inputs(paths, opt)
+				if err != nil {
+					return err
+				}
+				now, err := stampsOf(files)
 				if err == nil && now != stamps {
 					err = fmt.Errorf("%w: files of the input changed while they were read", ErrChanged)
 				}
@@ -45,10 +50,14 @@ func Files(paths []string, opt data.Options) Source {
 			})
 		},
 		Key: func(ctx context.Context) (key string, err error) {
-			if stamps, err = stampsOf(paths, opt); err != nil {
+			files, err := inputs(paths, opt)
+			if err != nil {
 				return "", err
 			}
-			return filesKey(ctx, paths, opt)
+			if stamps, err = stampsOf(files); err != nil {
+				return "", err
+			}
+			return filesKey(ctx, files, opt)
 		},
 	}
 }
@@ -67,40 +76,31 @@ func unchanged(all iter.Seq2[data.Document, error], check func() error) iter.Seq
 	}
 }
 
-// stampsOf is what can be seen of files without reading them.
-func stampsOf(paths []string, opt data.Options) (string, error) {
+// inputs finds files that can be read again and again.
+func inputs(paths []string, opt data.Options) ([]*data.File, error) {
 	files, err := data.Inputs(paths, opt)
-	if err != nil {
-		return "", err
+	if err == nil && slices.ContainsFunc(files, func(f *data.File) bool { return f.Name() == data.Stdin }) {
+		err = fmt.Errorf("%w: a curation reads its documents several times: give files, not -", ErrSettings)
 	}
+	return files, err
+}
+
+// stampsOf is what can be seen of files without reading them.
+func stampsOf(files []*data.File) (string, error) {
 	h := sha256.New()
-	for _, f := range files {
-		if f.Name() == data.Stdin {
-			return "", fmt.Errorf("%w: a curation reads its documents several times: give files, not -", ErrSettings)
-		}
-		size, stamp, err := f.Version()
-		if err != nil {
-			return "", fmt.Errorf("%w: %w", data.ErrNoFile, err)
-		}
-		fmt.Fprintf(h, "%q %d %s\n", f.Name(), size, stamp)
+	if err := data.Stamp(h, files); err != nil {
+		return "", fmt.Errorf("%w: %w", data.ErrNoFile, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // filesKey hashes the names and contents of files in the order in which they are read, and how they are read. Where they lie does
 // not matter. Of members of archives and objects of a store it hashes what their versions are.
-func filesKey(ctx context.Context, paths []string, opt data.Options) (string, error) {
-	files, err := data.Inputs(paths, opt)
-	if err != nil {
-		return "", err
-	}
+func filesKey(ctx context.Context, files []*data.File, opt data.Options) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %v %v %q %+v\n", opt.Kind, opt.Strict, opt.BlankSplit, opt.TextField, opt.Columns)
 	for _, f := range files {
 		name := f.Name()
-		if name == data.Stdin {
-			return "", fmt.Errorf("%w: a curation reads its documents several times: give files, not -", ErrSettings)
-		}
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}

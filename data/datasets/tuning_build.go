@@ -109,7 +109,7 @@ func (t *Build) dataset(ctx context.Context, s Source) (record *tuningRecord, wa
 // there is none.
 func (t *Build) done(s Source, inputs string) (*tuningRecord, error) {
 	r := &tuningRecord{}
-	err := readSealed(t.FS, t.recordPath(s.Dataset.Name), r)
+	err := durable.ReadSealed(t.FS, t.recordPath(s.Dataset.Name), r, &r.Check)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -167,7 +167,7 @@ func (t *Build) write(ctx context.Context, s Source, inputs string) (*tuningReco
 		return nil, errors.Join(fmt.Errorf("%w: %s changed while it was read", data.ErrStream, s.Path), err)
 	}
 	r := &tuningRecord{Version: recordVersion, Settings: t.settings(), Inputs: inputs, Entry: t.entry(s, &report, sum)}
-	return r, writeSealed(t.FS, t.recordPath(s.Dataset.Name), r)
+	return r, durable.WriteSealed(t.FS, t.recordPath(s.Dataset.Name), r, &r.Check)
 }
 
 // entry is what the manifest says of a dataset.

@@ -100,11 +100,7 @@ func (t *Build) list(dir string) (names []string, err error) {
 // unfinish takes a set that was whole apart again before a part of it changes: first what says
 // that it is whole, then the name under which it is looked for.
 func (t *Build) unfinish() error {
-	err := t.FS.Remove(filepath.Join(t.Out, TuningManifest))
-	if err == nil {
-		err = t.FS.SyncDir(t.Out)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(t.FS, filepath.Join(t.Out, TuningManifest)); err != nil {
 		return err
 	}
 	if _, err := t.FS.Stat(t.final()); errors.Is(err, fs.ErrNotExist) {
@@ -129,13 +125,13 @@ func (t *Build) finish(m *Manifest) error {
 	}
 	path := filepath.Join(t.Out, TuningManifest)
 	var there Manifest
-	switch err := readSealed(t.FS, path, &there); {
+	switch err := durable.ReadSealed(t.FS, path, &there, &there.Check); {
 	case err == nil:
-		if _, err := encodeSealed(m); err == nil && m.Check == there.Check {
+		if _, err := durable.Seal(m, &m.Check); err == nil && m.Check == there.Check {
 			return nil
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		t.note("the manifest is written again: %v", err)
 	}
-	return writeSealed(t.FS, path, m)
+	return durable.WriteSealed(t.FS, path, m, &m.Check)
 }

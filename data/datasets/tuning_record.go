@@ -1,27 +1,19 @@
 package datasets
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/primer-lm/primer/internal/durable"
 )
 
 // recordVersion is to be raised when equal files give other examples than before, so that
 // what an older program converted is converted again.
 const recordVersion = 1
-
-// maxSealed bounds what is read of a file of ours, in bytes; a manifest has some 30 KB.
-const maxSealed = 16 << 20
 
 // settings are the options that decide a dataset's examples.
 type settings struct {
@@ -39,55 +31,6 @@ type tuningRecord struct {
 	Inputs   string        `json:"inputs_sha256"` // of names, sizes and times of change, see hashInputs
 	Entry    ManifestEntry `json:"entry"`
 	Check    string        `json:"check"` // sha256 of the record with this field empty
-}
-
-func (r *tuningRecord) check() *string { return &r.Check }
-func (m *Manifest) check() *string     { return &m.Check }
-
-// sealed is a file of ours that carries its own checksum: JSON with another digit is JSON.
-type sealed interface{ check() *string }
-
-func encodeSealed(v sealed) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	*v.check() = ""
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(b.Bytes())
-	*v.check() = hex.EncodeToString(sum[:])
-	b.Reset()
-	err := enc.Encode(v)
-	return b.Bytes(), err
-}
-
-func writeSealed(fsys durable.FS, path string, v sealed) error {
-	b, err := encodeSealed(v)
-	if err != nil {
-		return err
-	}
-	return durable.WriteFile(fsys, path, func(w io.Writer) error { _, err := w.Write(b); return err })
-}
-
-// readSealed reads such a file: fs.ErrNotExist when it is not there, durable.ErrDamaged when
-// one byte of it is not as it was written.
-func readSealed(fsys durable.FS, path string, v sealed) error {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return err
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxSealed+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("%s: %w: %v", path, durable.ErrDamaged, err)
-	}
-	if again, err := encodeSealed(v); err != nil || !bytes.Equal(again, raw) {
-		return fmt.Errorf("%s: %w: it is not as it was written", path, durable.ErrDamaged)
-	}
-	return nil
 }
 
 // hashInputs names the files of a dataset: name, size and time of change of each file in its

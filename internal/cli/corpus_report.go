@@ -98,39 +98,33 @@ func (c *reporting) run(ctx context.Context) error {
 	line.Done()
 	c.stdio.problems(&met)
 	r := counter.Report(c.in, &met)
-	if err := r.AddBeside(beside...); err != nil {
-		return err
-	}
+	r.Beside = beside
 	if err := c.write(r); err != nil {
 		return err
 	}
 	return c.stdio.emit(c.json, r, func(w io.Writer) { printReport(w, r, filepath.Join(c.out, reportPage)) })
 }
 
-// beside finds the reports of other steps before hours are spent on reading. One that was asked for must be a report; one that merely
+// beside reads the reports of other steps before hours are spent on reading. One that was asked for must be a report; one that merely
 // lies there may be something else.
-func (c *reporting) beside() ([]string, error) {
+func (c *reporting) beside() ([]report.Beside, error) {
+	var r report.Report
 	found, err := report.FindBeside(c.in)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
 	for _, path := range found {
-		switch _, _, err := report.ReadBeside(path); {
-		case errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit):
+		err := r.AddBeside(path)
+		if errors.Is(err, data.ErrFormat) || errors.Is(err, data.ErrLimit) {
 			c.stdio.note("%v: left out", err)
-		case err != nil:
-			return nil, err
-		default:
-			out = append(out, path)
+			err = nil
 		}
-	}
-	for _, path := range c.others {
-		if _, _, err := report.ReadBeside(path); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
-	return append(out, c.others...), nil
+	err = r.AddBeside(c.others...)
+	return r.Beside, err
 }
 
 // free refuses to write over a report.json that another step made.

@@ -191,12 +191,8 @@ func (t *texts) key(stdio IO, tok *tokenizer.Tokenizer, paths []string) (string,
 	if err != nil {
 		return "", err
 	}
-	for _, f := range files {
-		size, stamp, err := f.Version()
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(h, "%q %d %s\n", f.Name(), size, stamp)
+	if err := data.Stamp(h, files); err != nil {
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
 }

@@ -128,3 +128,15 @@ func removeTree(fsys FS, path string) error {
 	}
 	return fsys.Remove(path)
 }
+
+// Remove takes a file away, durably; one that is not there is fine.
+func Remove(fsys FS, path string) error {
+	err := fsys.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fsys.SyncDir(filepath.Dir(path))
+}

@@ -93,6 +93,32 @@ func verifyFiles(fsys FS, dir string, m Manifest) error {
 	return nil
 }
 
+// VerifySize compares a file's size with what it has to be: ErrDamaged when it is another, or the file is missing.
+func VerifySize(fsys FS, path string, want Sum) error {
+	info, err := fsys.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w: it is missing", path, ErrDamaged)
+	case err != nil:
+		return err
+	case info.Size() != want.Bytes:
+		return fmt.Errorf("%s: %w: it has %d bytes, not %d", path, ErrDamaged, info.Size(), want.Bytes)
+	}
+	return nil
+}
+
+// VerifyFile compares a file's size and content with what they have to be: ErrDamaged when they are others, or it is missing.
+func VerifyFile(fsys FS, path string, want Sum) error {
+	if err := VerifySize(fsys, path, want); err != nil {
+		return err
+	}
+	have, err := SumFile(fsys, path)
+	if err == nil && have != want {
+		err = fmt.Errorf("%s: %w: sha256 %s, not %s", path, ErrDamaged, have.SHA256, want.SHA256)
+	}
+	return err
+}
+
 func verifyFile(fsys FS, dir, name string, want Sum) error {
 	sum, err := SumFile(fsys, filepath.Join(dir, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {

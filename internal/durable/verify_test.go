@@ -3,8 +3,10 @@ package durable_test
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,6 +53,67 @@ func TestVerifySeesEveryFlipAndCut(t *testing.T) {
 		t.Fatal("the whole folder:", err)
 	}
 	t.Logf("%d cases", cases)
+}
+
+// Every flipped bit and every cut of a sealed record is noticed, and so is a file that is not as its sum says.
+func TestSealed(t *testing.T) {
+	type record struct {
+		Name  string         `json:"name"`
+		Count map[string]int `json:"count"`
+		Check string         `json:"check"`
+	}
+	disk, want := crashfs.New(), record{Name: "<a>", Count: map[string]int{"b": 2, "a": 1}}
+	if err := durable.WriteSealed(disk, "r.json", &want, &want.Check); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := read(disk, "r.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := durable.SumFile(disk, "r.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() (record, error) {
+		var r record
+		err := durable.ReadSealed(disk, "r.json", &r, &r.Check)
+		return r, err
+	}
+	if got, err := look(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := durable.VerifyFile(disk, "r.json", sum); err != nil {
+		t.Fatal(err)
+	}
+	var damaged []string
+	for bit := range len(whole) * 8 {
+		b := []byte(whole)
+		b[bit/8] ^= 1 << (bit % 8)
+		damaged = append(damaged, string(b))
+	}
+	for size := range len(whole) {
+		damaged = append(damaged, whole[:size])
+	}
+	for _, text := range append(damaged, whole+"\n") {
+		overwrite(t, disk, "r.json", []byte(text))
+		if _, err := look(); !errors.Is(err, durable.ErrDamaged) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if err := durable.VerifyFile(disk, "r.json", sum); !errors.Is(err, durable.ErrDamaged) {
+			t.Fatalf("%q: %v", text, err)
+		}
+	}
+	for range 2 { // the second time there is nothing
+		if err := durable.Remove(disk, "r.json"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := look(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a record that is not there: %v", err)
+	}
+	if err := durable.VerifyFile(disk, "r.json", sum); !errors.Is(err, durable.ErrDamaged) {
+		t.Errorf("a file that is not there: %v", err)
+	}
 }
 
 // overwrite changes a file without any protocol.

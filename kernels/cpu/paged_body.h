@@ -102,10 +102,9 @@ static void FN(paged_at)(const FN(paged) * s, uintptr_t cache, int64_t g, int64_
 		int64_t page = table[(j0 + j) / a->page_size];
 		at[j] = (const char *)cache + ((page * a->kv_heads + g) * a->page_size + (j0 + j) % a->page_size) * row;
 	}
-	for (int64_t j = 0; j < first; j++)
-		at[j] = at[first];
-	for (int64_t j = nk; j < ATT_TILE; j++)
-		at[j] = at[first];
+	for (int64_t j = 0; j < ATT_TILE; j++)
+		if (j < first || j >= nk)
+			at[j] = at[first];
 }
 
 // paged_merge adds a split's result of one row to what the splits before gave.
@@ -233,10 +232,12 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 			for (int64_t r = q * s->group; r < (q + 1) * s->group; r++)
 				FN(narrow_softmax)(&s->on, r, lo, hi, a->scale * 1.44269504f);
 			FN(online_scale_rows)(&s->on, q * s->group, (q + 1) * s->group, s->ld);
-			for (int64_t r = q * s->group; direct && r < (q + 1) * s->group; r++)
-				FN(direct_sum)(s->on.acc + r * s->ld, s->on.s + r * ATT_TILE, value, lo, hi, a->dim, a->cache_type);
-			if (!direct)
+			if (!direct) {
 				FN(micro_rows)(&sum, q * s->group, s->group, nv, lo, hi, 1);
+				continue;
+			}
+			for (int64_t r = q * s->group; r < (q + 1) * s->group; r++)
+				FN(direct_sum)(s->on.acc + r * s->ld, s->on.s + r * ATT_TILE, value, lo, hi, a->dim, a->cache_type);
 		}
 	}
 }
