@@ -282,7 +282,7 @@ void gemm_run(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	blocks p = plan(w, g, isa);
 	if (g->dbias) bias_gradient(w, g);
 	// Words of swapped bf16 are twice as large as what they are made of: few rows wait for memory, and had better read that.
-	const int unpacked = !g->b_packed || (p.words == WORD_SWAPPED && g->m <= GEMM_FEW);
+	const int unpacked = !g->b_packed || (p.words == WORD_SWAPPED && g->m <= GEMM_SWAPPED);
 	if (unpacked && gemm_run_few(w, g, isa)) return;
 	for (int64_t m0 = 0; m0 < g->m; m0 += p.strip) {
 		for (int64_t n0 = 0; n0 < g->n; n0 += p.nc) {

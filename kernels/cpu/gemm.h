@@ -23,6 +23,7 @@ enum {
 	GEMM_NC = 3072,     // columns in a block, at most
 	GEMM_MC = 168,      // rows in a job, at most (a multiple of every tile's rows)
 	GEMM_FEW = 8,       // rows that a gemm_few takes, at most
+	GEMM_SWAPPED = 32,  // rows up to which swapped words of bf16 are made where they are used
 	GEMM_MAX_ROWS = 14,  // rows of the largest register tile
 	GEMM_MAX_COLS = 32,  // its columns
 	GEMM_TURNED = 16,    // rows and columns of a turned tile, at most

@@ -209,63 +209,103 @@ PACK(pack_16, NR)
 
 // Few rows --------------------------------------------------------------------------------------------------------------
 
-// meet is one step of k: a column of 8 rows of w and the word of each row of x at it.
-static inline __attribute__((always_inline)) void meet(__m256 *c, const int rows, const uint32_t *x, int64_t x_ld, __m256i column) {
+// meet is one step of k: the word of each row of x meets a column of w, 8 rows of it a vector.
+static inline __attribute__((always_inline)) void meet(__m256 *c, const int rows, const int groups, const uint32_t *x, int64_t x_ld, const vec *column) {
 #pragma GCC unroll 8
-	for (int r = 0; r < rows; r++) c[r] = _mm256_fmadd_ps(_mm256_broadcast_ss((const float *)(x + r * x_ld)), _mm256_castsi256_ps(column), c[r]);
+	for (int r = 0; r < rows; r++) {
+		const __m256 b = _mm256_broadcast_ss((const float *)(x + r * x_ld));
+#pragma GCC unroll 2
+		for (int g = 0; g < groups; g++) c[r * groups + g] = _mm256_fmadd_ps(b, _mm256_castsi256_ps(column[g]), c[r * groups + g]);
+	}
 }
 
-// rows_8 is up to GEMM_FEW rows of x with up to 8 of w that lie along k: 8 rows × 4 words of w at a time are turned in registers and
-// meet each row of x once. io begins at their outputs. Rows of bf16 are read as pairs, and a pair's second element comes first: the
-// chain of WORD_SWAPPED, as x has it.
-static inline __attribute__((always_inline)) void rows_8(const int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
+// meet_word is a word of w: one step of k, or a pair's two. A pair's second element comes first, as in WORD_SWAPPED and so in x.
+static inline __attribute__((always_inline)) void meet_word(__m256 *c, const int rows, const int groups, const int bf16, const uint32_t *x, int64_t x_ld,
+                                                            const vec *word) {
+	vec first[2], second[2];
+	if (!bf16) {
+		meet(c, rows, groups, x, x_ld, word);
+		return;
+	}
+#pragma GCC unroll 2
+	for (int g = 0; g < groups; g++) first[g] = vec_first(word[g]), second[g] = vec_second(word[g]);
+	meet(c, rows, groups, x, x_ld, second);
+	meet(c, rows, groups, x + 1, x_ld, first);
+}
+
+enum {
+	FEW_AHEAD = 96,    // words: six lines of each row
+	FEW_SHORT = 1024,  // words: shorter rows end before asking along them pays
+	FEW_BLOCK = 16,    // rows of w that a call takes and the next one will
+};
+
+// rows_8 is up to GEMM_FEW rows of x with 8·groups rows of w that lie along k, or fewer where groups is 1: 8 rows × 4 words of w at a
+// time are turned in registers and meet each row of x once. io begins at their outputs. From main memory whole lines are asked for
+// ahead of their use: where rows are short and lie one behind the other, those of the next call, in the order in which they lie (column
+// by column they would be a page's every second line); otherwise along each row.
+static inline __attribute__((always_inline)) void rows_8(const int rows, const int groups, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
                                                          const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
 	const int64_t per = bf16 ? 2 : 1, words = kw / per; // steps of k in a word of w, words in its rows
+	const int in_order = w_ld == words && words <= FEW_SHORT;
+	const uint32_t *next = in_order ? w + FEW_BLOCK * w_ld : w + FEW_AHEAD;
+	const int64_t line = in_order ? 16 : w_ld, step = in_order ? 8 * groups : 1; // from a line to the next, and per word of a row
 	__m256 c[GEMM_FEW];
 #pragma GCC unroll 8
-	for (int r = 0; r < rows; r++) c[r] = io->in ? start8(io->in, io->in_type, r * io->in_ld, have) : _mm256_setzero_ps();
+	for (int i = 0; i < rows * groups; i++) {
+		const int r = i / groups, o = i % groups * 8;
+		c[i] = io->in ? start8((const char *)io->in + o * dt_size(io->in_type), io->in_type, r * io->in_ld, have) : _mm256_setzero_ps();
+	}
 	int64_t j = 0;
 	for (; j + 8 <= words && have == 8; j += 8) {
-#pragma GCC unroll 8
-		for (int i = 0; i < 8; i++) __builtin_prefetch(w + i * w_ld + j + 96);
+		if (!(j & 8)) {
+#pragma GCC unroll 16
+			for (int i = 0; i < 8 * groups; i++) __builtin_prefetch(next + i * line + j * step);
+		}
 #pragma GCC unroll 2
 		for (int q = 0; q < 8; q += 4) {
-			vec v[4];
-			quarter(v, (const char *)(w + j + q), 4 * w_ld);
+			vec v[2][4];
+#pragma GCC unroll 2
+			for (int g = 0; g < groups; g++) quarter(v[g], (const char *)(w + 8 * g * w_ld + j + q), 4 * w_ld);
 #pragma GCC unroll 4
-			for (int s = 0; s < 4; s++) {
-				const uint32_t *at = x + (j + q + s) * per;
-				meet(c, rows, at, x_ld, bf16 ? vec_second(v[s]) : v[s]);
-				if (bf16) meet(c, rows, at + 1, x_ld, vec_first(v[s]));
-			}
+			for (int s = 0; s < 4; s++) meet_word(c, rows, groups, bf16, x + (j + q + s) * per, x_ld, (const vec[]){v[0][s], v[1][s]});
 		}
 	}
 	for (; j < words; j++) {
-		uint32_t edge[8] = {0};
-		for (int i = 0; i < have; i++) edge[i] = w[i * w_ld + j];
-		const vec v = _mm256_loadu_si256((const __m256i *)edge);
-		meet(c, rows, x + j * per, x_ld, bf16 ? vec_second(v) : v);
-		if (bf16) meet(c, rows, x + j * per + 1, x_ld, vec_first(v));
+		vec v[2];
+		for (int g = 0; g < groups; g++) {
+			uint32_t edge[8] = {0};
+			for (int i = 0; i < have; i++) edge[i] = w[(8 * g + i) * w_ld + j];
+			v[g] = _mm256_loadu_si256((const __m256i *)edge);
+		}
+		meet_word(c, rows, groups, bf16, x + j * per, x_ld, v);
 	}
 #pragma GCC unroll 8
-	for (int r = 0; r < rows; r++) {
-		if (have == 8 && io->out_type == DT_F32) _mm256_storeu_ps((float *)io->out + r * io->out_ld, c[r]);
-		else finish8(io->out, io->out_type, r * io->out_ld, have, c[r]);
+	for (int i = 0; i < rows * groups; i++) {
+		const int r = i / groups, o = i % groups * 8;
+		char *out = (char *)io->out + o * dt_size(io->out_type);
+		if (have == 8 && io->out_type == DT_F32) _mm256_storeu_ps((float *)out + r * io->out_ld, c[i]);
+		else finish8(out, io->out_type, r * io->out_ld, have, c[i]);
 	}
 }
 
+// few takes 16 rows of w at once where there are accumulators for it: one row of x alone waits four cycles for each of its sums. Rows a
+// multiple of 2 KiB apart share too few places of the first cache for sixteen of them.
 static inline __attribute__((always_inline)) void few(int rows, const int bf16, int64_t kw, const uint32_t *x, int64_t x_ld,
                                                       const uint32_t *w, int64_t w_ld, int have, const gemm_io *io) {
-	for (int i = 0; i < have; i += 8) {
+	for (int i = 0; i < have;) {
 		gemm_io at = *io;
 		const int n = have - i < 8 ? have - i : 8;
+		const uint32_t *from = w + i * w_ld;
 		if (io->in) at.in = (const char *)io->in + i * dt_size(io->in_type);
 		at.out = (char *)io->out + i * dt_size(io->out_type);
-		switch (rows) {
-#define CASE(r) case r: rows_8(r, bf16, kw, x, x_ld, w + i * w_ld, w_ld, n, &at); break;
-		CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8)
+		const int pair = have - i >= 16 && rows <= 4 && w_ld % 512 != 0;
+		switch (pair ? -rows : rows) {
+#define CASE(r, groups) case groups == 2 ? -r : r: rows_8(r, groups, bf16, kw, x, x_ld, from, w_ld, n, &at); break;
+		CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2)
+		CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1)
 #undef CASE
 		}
+		i += pair ? 16 : 8;
 	}
 }
 

@@ -6,7 +6,8 @@
 // quarter of a square at a time, which costs half the shuffles (4 rows of bf16, 288 × 768: 86 → 113 GFLOP/s); from main memory
 // asking for whole lines far ahead is worth more.
 // panels: each thread packs a panel of B for itself, and runs the register tile over the rows. For the bf16 dot product, which
-// loses a third of its speed where every step needs a broadcast of its own, as in the other two.
+// loses a third of its speed where every step needs a broadcast of its own, as in the other two. And for bf16 elements without that
+// instruction, whose words are twice as large as they are: also where B has been packed, it is read as it lies (swapped).
 // turned: the roles change. The register tile's rows are B's rows, broadcast from where they lie, and its columns are the rows
 // of A, packed; its result is turned on the way out. Packing a B of 864 × 288 for 64 rows took a fifth of the product.
 
@@ -16,6 +17,7 @@ enum {
 	SQUARE_ROWS = 4,      // of A with the dot product where lines of a near B are in each other's way; GEMM_FEW otherwise
 	PANEL_ROWS = 14,      // with the dot product and a far B: all of them pass the panel at once
 	PANEL_NEAR = 16,      // and a near B
+	SWAPPED_KC = 128,     // words of k in a panel of swapped words, which the first cache holds beside those of A
 	TURN_ROWS = 256,      // rows up to which turning pays when B comes from main memory: it is read once, and not packed
 	TURN_NEAR = 128,      // and when it does not
 	NEAR_BYTES = 4 << 20, // of B
@@ -91,6 +93,38 @@ static void panels(worker *w, const gemm_args *g, const gemm_isa *isa, const uin
 		panel(g, isa, x, x_ld, kw, from * nr, at_most(nr, g->n - from * nr), b, (float *)(b + GEMM_KC * nr + GEMM_PAD));
 }
 
+// swapped_panel is outputs o to o+n of all rows, for swapped words of a bf16 B. x: panels of mr rows of A [kw][mr], b: [SWAPPED_KC, nr]
+// words, part: [rows, nr] unfinished chains of a bf16 output.
+static void swapped_panel(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int64_t n, uint32_t *b, float *part) {
+	const int64_t nr = isa->nr, mr = isa->mr, passes = (g->m + mr - 1) / mr, bytes = nr * 2 / passes;
+	const gemm_io end = start_of(g, o);
+	for (int64_t k = 0; k < kw || k == 0; k += SWAPPED_KC) {
+		const int64_t words = at_most(SWAPPED_KC, kw - k);
+		isa->pack_b(b, &g->b, o, n, g->k, k, words, WORD_SWAPPED);
+		const int first = k == 0, last = k + SWAPPED_KC >= kw, in_part = end.out_type != DT_F32;
+		for (int64_t p = 0; p < passes; p++) {
+			char *y = (char *)end.out + p * mr * dt_size(end.out_type) * end.out_ld;
+			gemm_io io = {.a_rs = 1, .a_ks = mr, .b_ks = nr, .cols = (int)n, .out = y, .out_ld = end.out_ld, .out_type = end.out_type};
+			if (!last && in_part) io.out = part + p * mr * nr, io.out_ld = nr, io.out_type = DT_F32;
+			if (first) io.in = end.in_ld ? y : end.in, io.in_ld = end.in_ld, io.in_type = end.in_type;
+			else io.in = in_part ? (char *)(part + p * mr * nr) : y, io.in_ld = in_part ? nr : end.out_ld, io.in_type = DT_F32;
+			// The next outputs' rows of B, in the order in which they lie, shared out among blocks of k and passes.
+			io.ask[0] = (gemm_ask){(const char *)row_of(&g->b, o + nr) + k * nr * 2 + p * words * bytes, bytes, words};
+			isa->f32[at_most(mr, g->m - p * mr)](words, x + p * (mr * kw + GEMM_PAD) + k * mr, b, &io);
+		}
+	}
+}
+
+static void swapped_panels(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
+	const int64_t nr = isa->nr, panels = (g->n + nr - 1) / nr;
+	uint32_t *b = team_scratch(w);
+	int64_t from, to;
+	while (team_claim(w, OUTS_PHASE, panels, panels > 16 * w->n ? 4 : 1, &from, &to)) {
+		for (int64_t o = from * nr; o < at_most(to * nr, g->n); o += nr)
+			swapped_panel(g, isa, x, kw, o, at_most(nr, g->n - o), b, (float *)(b + SWAPPED_KC * nr + GEMM_PAD));
+	}
+}
+
 // turn_all moves the finished chains of outs outputs of the first rows into y, or with `back` y into them.
 static void turn_all(const gemm_args *g, const gemm_isa *isa, int64_t o, int64_t outs, int64_t rows, float *part, int back) {
 	const int64_t size = dt_size(g->c_type);
@@ -154,6 +188,15 @@ static void turned(worker *w, const gemm_args *g, const gemm_isa *isa, const uin
 		turned_block(g, isa, x, kw, from * piece, at_most(piece, g->n - from * piece), team_scratch(w));
 }
 
+// pack_swapped packs A as panels of mr rows, GEMM_PAD words apart: another thread's may be packed already.
+static void pack_swapped(worker *w, const gemm_args *g, const gemm_isa *isa, uint32_t *x, int64_t kw) {
+	const int64_t mr = isa->mr, panels = (g->m + mr - 1) / mr;
+	int64_t from, to;
+	while (team_claim(w, ROWS_PHASE, panels, 1, &from, &to))
+		isa->pack_a(x + from * (mr * kw + GEMM_PAD), &g->a, from * mr, at_most(mr, g->m - from * mr), g->k, 0, kw, WORD_SWAPPED);
+	team_barrier(w);
+}
+
 // pack_rows packs A: as panels, or (wide = 0) as rows of words; shared out in pieces of k.
 static void pack_rows(worker *w, const gemm_args *g, const gemm_isa *isa, int words, uint32_t *x, int64_t kw, int panels) {
 	enum { PIECE = 128 };
@@ -176,11 +219,17 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	const int bf16 = g->math == DT_BF16, words = bf16 ? isa->words : WORD_F32;
 	const int64_t kw = gemm_words(g->k, words);
 	const int near = g->n * kw * 4 <= NEAR_BYTES;
-	if (!isa->f32_few || g->m > (!isa->turn ? GEMM_FEW : near ? TURN_NEAR : TURN_ROWS) || g->b.ks != 1 || g->a.ks != 1) return 0;
-	if (words == WORD_SWAPPED && isa->turn) return 0; // only squares take pairs apart
+	const int64_t most = isa->turn ? (near ? TURN_NEAR : TURN_ROWS) : words == WORD_SWAPPED ? GEMM_SWAPPED : GEMM_FEW;
+	if (!isa->f32_few || g->m > most || g->b.ks != 1 || g->a.ks != 1) return 0;
+	if (words == WORD_SWAPPED && isa->turn) return 0; // squares and panels take pairs apart
 	if (!gemm_in_place(&g->b, g->k, bf16 ? WORD_PAIR : WORD_F32)) return 0;
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
+	if (words == WORD_SWAPPED && g->m > GEMM_FEW) {
+		pack_swapped(w, g, isa, x, kw);
+		swapped_panels(w, g, isa, x, kw);
+		return 1;
+	}
 	// Rows a multiple of 2 KiB apart share too few places of the first cache for four visits to each line; of 1 KiB, for 32 of
 	// them beside more than a few rows of A.
 	const int64_t apart = row_words(&g->b);

@@ -98,13 +98,16 @@ static void FN(paged_at)(const FN(paged) * s, uintptr_t cache, int64_t g, int64_
 	const paged_attention_args *a = s->a;
 	const int32_t *table = (const int32_t *)a->table + s->seq * a->table_width;
 	int64_t row = a->dim * dt_size(a->cache_type), first = vec_max(0, lowest - j0);
-	for (int64_t j = first; j < nk; j++) {
-		int64_t page = table[(j0 + j) / a->page_size];
-		at[j] = (const char *)cache + ((page * a->kv_heads + g) * a->page_size + (j0 + j) % a->page_size) * row;
+	for (int64_t j = first; j < nk;) {
+		int64_t in = (j0 + j) % a->page_size, end = vec_min(nk, j + a->page_size - in);
+		const char *p = (const char *)cache + (((int64_t)table[(j0 + j) / a->page_size] * a->kv_heads + g) * a->page_size + in) * row;
+		for (; j < end; j++, p += row)
+			at[j] = p;
 	}
-	for (int64_t j = 0; j < ATT_TILE; j++)
-		if (j < first || j >= nk)
-			at[j] = at[first];
+	for (int64_t j = 0; j < first; j++)
+		at[j] = at[first];
+	for (int64_t j = nk; j < ATT_TILE; j++)
+		at[j] = at[first];
 }
 
 // paged_merge adds a split's result of one row to what the splits before gave.
@@ -207,20 +210,24 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 	const paged_attention_args *a = s->a;
 	int64_t rows = s->nq * s->group, nv = s->ld / W;
 	const int direct = rows <= 2 && a->dim % W == 0;
-	const char *key[ATT_TILE], *value[ATT_TILE];
+	const char *rows_at[3][ATT_TILE], **key = rows_at[0], **value = rows_at[1], **next = rows_at[2]; // keys, values, keys of the next tile
+	const int64_t lowest = s->first - s->window + 1;
 	to = vec_min(to, s->len);
 	FN(online_start)(&s->on, rows, s->ld);
 	for (int64_t j0 = from; j0 < to; j0 += ATT_TILE) {
 		int64_t nk = vec_min(ATT_TILE, to - j0);
-		if (j0 + nk <= s->first - s->window + 1)
+		if (j0 + nk <= lowest)
 			continue;
+		const int64_t behind = vec_min(ATT_TILE, s->len - j0 - ATT_TILE); // keys of the next tile
 		if (direct) {
-			FN(paged_at)(s, a->kcache, g, j0, nk, s->first - s->window + 1, key);
-			FN(paged_at)(s, a->vcache, g, j0, nk, s->first - s->window + 1, value);
-			FN(direct_scores)(s->q, s->ld, key, nk, a->dim, a->cache_type, s->on.s, rows);
+			FN(paged_at)(s, a->kcache, g, j0, nk, lowest, key);
+			FN(paged_at)(s, a->vcache, g, j0, nk, lowest, value);
+			if (behind > 0)
+				FN(paged_at)(s, a->kcache, g, j0 + ATT_TILE, behind, lowest, next);
+			FN(direct_scores)(s->q, s->ld, key, value, nk, a->dim, a->cache_type, s->on.s, rows);
 		} else {
-			FN(paged_rows)(s, a->kcache, g, j0, nk, s->first - s->window + 1, s->k, 1);
-			FN(paged_rows)(s, a->vcache, g, j0, nk, s->first - s->window + 1, s->v, 0);
+			FN(paged_rows)(s, a->kcache, g, j0, nk, lowest, s->k, 1);
+			FN(paged_rows)(s, a->vcache, g, j0, nk, lowest, s->v, 0);
 			FN(micro) score = {.a = s->q, .rs = s->ld, .cs = 1, .b = s->k, .ldb = ATT_TILE, .c = s->on.s, .ldc = ATT_TILE};
 			FN(micro_rows)(&score, 0, rows, (nk + W - 1) / W, 0, a->dim, 0);
 		}
@@ -237,7 +244,8 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 				continue;
 			}
 			for (int64_t r = q * s->group; r < (q + 1) * s->group; r++)
-				FN(direct_sum)(s->on.acc + r * s->ld, s->on.s + r * ATT_TILE, value, lo, hi, a->dim, a->cache_type);
+				FN(direct_sum)(s->on.acc + r * s->ld, s->on.s + r * ATT_TILE, value, behind > 0 ? next : key,
+				                behind > 0 && r == 0 ? a->dim * dt_size(a->cache_type) : 0, lo, hi, a->dim, a->cache_type);
 		}
 	}
 }

@@ -48,13 +48,23 @@ INL void FN(four_columns)(vu v[4], const char *const *row, int64_t at)
 
 enum { FN(DIRECT_KEYS) = 2 * W }; // at a time: a chain alone waits for itself
 
-// direct_keys is s[r·ATT_TILE + j] = Σ_d q[r·ld + d]·key_j[d] for DIRECT_KEYS keys.
-INL void FN(direct_keys)(const float *q, int64_t ld, const char *const *key, int64_t dim, const int type, float *s, const int rows)
+// ask_row asks for a cached row: pages of a head are 1 to 4 KiB long and lie anywhere, which nothing foresees but the page table.
+INL void FN(ask_row)(const char *row, int64_t bytes)
+{
+	for (int64_t at = 0; at < bytes; at += 64)
+		__builtin_prefetch(row + at);
+}
+
+// direct_keys is s[r·ATT_TILE + j] = Σ_d q[r·ld + d]·key_j[d] for DIRECT_KEYS keys; meanwhile it asks for as many values.
+INL void FN(direct_keys)(const float *q, int64_t ld, const char *const *key, const char *const *value, int64_t dim, const int type, float *s,
+                         const int rows)
 {
 	vf acc[2][2] = {{v_set1(0), v_set1(0)}, {v_set1(0), v_set1(0)}};
 	const int64_t per = type == DT_BF16 ? 2 : 1; // dimensions in a word
-	int64_t d = 0;
-	for (; d + 4 * per <= dim; d += 4 * per)
+	int64_t d = 0, asked = 0;
+	for (; d + 4 * per <= dim; d += 4 * per) {
+		for (; asked < FN(DIRECT_KEYS) && asked * dim < (d + 4 * per) * FN(DIRECT_KEYS); asked++)
+			FN(ask_row)(value[asked], dim / per * 4);
 		for (int half = 0; half < 2; half++) {
 			vu v[4];
 			FN(four_columns)(v, key + half * W, d / per * 4);
@@ -67,6 +77,7 @@ INL void FN(direct_keys)(const float *q, int64_t ld, const char *const *key, int
 						acc[r][half] = v_fma(v_set1(x[1]), (vf)(v[i] & 0xffff0000u), acc[r][half]);
 				}
 		}
+	}
 	for (; d < dim; d++)
 		for (int half = 0; half < 2; half++) {
 			vf column;
@@ -80,29 +91,32 @@ INL void FN(direct_keys)(const float *q, int64_t ld, const char *const *key, int
 			v_store(s + r * ATT_TILE + half * W, acc[r][half]);
 }
 
-// direct_scores computes the scores of nk keys; rows of a tile are whole, so key has ATT_TILE rows that can be read.
-SHARED void FN(direct_scores)(const float *q, int64_t ld, const char *const *key, int64_t nk, int64_t dim, int type, float *s, int64_t rows)
+// direct_scores computes the scores of nk keys; rows of a tile are whole, so key has ATT_TILE rows that can be read. The values are
+// what is read next.
+SHARED void FN(direct_scores)(const float *q, int64_t ld, const char *const *key, const char *const *value, int64_t nk, int64_t dim, int type, float *s, int64_t rows)
 {
 	for (int64_t j = 0; j < nk; j += FN(DIRECT_KEYS)) {
 		if (type == DT_BF16 && rows == 1)
-			FN(direct_keys)(q, ld, key + j, dim, DT_BF16, s + j, 1);
+			FN(direct_keys)(q, ld, key + j, value + j, dim, DT_BF16, s + j, 1);
 		else if (type == DT_BF16)
-			FN(direct_keys)(q, ld, key + j, dim, DT_BF16, s + j, 2);
+			FN(direct_keys)(q, ld, key + j, value + j, dim, DT_BF16, s + j, 2);
 		else if (rows == 1)
-			FN(direct_keys)(q, ld, key + j, dim, DT_F32, s + j, 1);
+			FN(direct_keys)(q, ld, key + j, value + j, dim, DT_F32, s + j, 1);
 		else
-			FN(direct_keys)(q, ld, key + j, dim, DT_F32, s + j, 2);
+			FN(direct_keys)(q, ld, key + j, value + j, dim, DT_F32, s + j, 2);
 	}
 }
 
-// direct_values is acc[d…] += Σ_j p[j]·value_j[d…] for nv vectors and keys [lo, hi).
-INL void FN(direct_values)(float *acc, const float *p, const char *const *value, int64_t lo, int64_t hi, int64_t d, const int type, const int nv)
+// direct_values is acc[d…] += Σ_j p[j]·value_j[d…] for nv vectors and keys [lo, hi); meanwhile it asks for `bytes` of each row of next.
+INL void FN(direct_values)(float *acc, const float *p, const char *const *value, const char *const *next, int64_t bytes, int64_t lo, int64_t hi,
+                           int64_t d, const int type, const int nv)
 {
 	vf c[8];
 	for (int v = 0; v < nv; v++)
 		c[v] = v_load(acc + d + v * W);
 	for (int64_t j = lo; j < hi; j++) {
 		const vf x = v_set1(p[j]);
+		FN(ask_row)(next[j], bytes);
 		for (int v = 0; v < nv; v++)
 			c[v] = v_fma(x, v_ld(value[j], d + v * W, W, type), c[v]);
 	}
@@ -110,16 +124,17 @@ INL void FN(direct_values)(float *acc, const float *p, const char *const *value,
 		v_store(acc + d + v * W, c[v]);
 }
 
-// direct_sum adds the values of keys [lo, hi) to one row's sums; dim is whole vectors.
-SHARED void FN(direct_sum)(float *acc, const float *p, const char *const *value, int64_t lo, int64_t hi, int64_t dim, int type)
+// direct_sum adds the values of keys [lo, hi) to one row's sums; dim is whole vectors. The rows of next, `bytes` long or 0, are what is
+// read next.
+SHARED void FN(direct_sum)(float *acc, const float *p, const char *const *value, const char *const *next, int64_t bytes, int64_t lo, int64_t hi, int64_t dim, int type)
 {
 	int64_t d = 0;
 #define VALUES(n) \
 	for (; d + (n) * W <= dim; d += (n) * W) { \
 		if (type == DT_BF16) \
-			FN(direct_values)(acc, p, value, lo, hi, d, DT_BF16, n); \
+			FN(direct_values)(acc, p, value, next, d ? 0 : bytes, lo, hi, d, DT_BF16, n); \
 		else \
-			FN(direct_values)(acc, p, value, lo, hi, d, DT_F32, n); \
+			FN(direct_values)(acc, p, value, next, d ? 0 : bytes, lo, hi, d, DT_F32, n); \
 	}
 	VALUES(8)
 	VALUES(4)
