@@ -31,7 +31,8 @@ type Server struct {
 
 // Start starts a server and waits until path answers 200. What it prints is kept for errors, the end of it.
 func Start(ctx context.Context, name string, cmd *exec.Cmd, url, path string) (*Server, error) {
-	s := &Server{Name: name, Client: Client{URL: url, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}, cmd: cmd,
+	// A connection per request on both sides: llama.cpp's server closes one that is kept at times of its own, also under a request.
+	s := &Server{Name: name, Client: Client{URL: url, HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}, cmd: cmd,
 		ended: make(chan struct{}), stop: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &s.output, &s.output
 	if err := cmd.Start(); err != nil {
