@@ -10,7 +10,13 @@ import (
 
 // splitPatterns are the regular expressions that pre-tokenizers may use. Any other is refused: the
 // library backtracks without bound and ends the process when its stack of choices is full.
-var splitPatterns = []string{
+var splitPatterns = append([]string{
+	// digits, beside another step
+	`\p{N}{1,3}`, `\p{N}`, `\d{1,3}`, `\d`, `[0-9]`,
+}, textPatterns...)
+
+// textPatterns are those that split all of a text. words.go counts on it that none of their tokens has a blank behind another character.
+var textPatterns = []string{
 	// GPT-2
 	`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
 	// Llama 3
@@ -25,8 +31,6 @@ var splitPatterns = []string{
 	`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
 	// the embedded sample: the tags of the synthesizer in one piece
 	` ?</?[A-Z]{3}>| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|[\r\n]+|\s+(?!\S)|\s+`,
-	// digits, beside another step
-	`\p{N}{1,3}`, `\p{N}`, `\d{1,3}`, `\d`, `[0-9]`,
 }
 
 var splitBehaviors = []string{"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"}

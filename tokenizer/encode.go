@@ -51,7 +51,13 @@ func (t *Tokenizer) encode(text string, plain, wantOffsets bool) ([]int32, [][2]
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", t.name, err)
 	}
-	ids, offsets, err := h.encode(p.text, wantOffsets)
+	var ids []int32
+	var offsets [][2]int
+	if w := t.words[map[bool]int{true: 1}[plain]]; w != nil && p.escape == 0 && !wantOffsets {
+		ids, err = w.encode(h, p.text)
+	} else {
+		ids, offsets, err = h.encode(p.text, wantOffsets)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", t.name, err)
 	}

@@ -26,6 +26,7 @@ type Tokenizer struct {
 	closed  bool
 	openMu  sync.Mutex // guards handles; taken with mu held
 	handles map[variant]handle
+	words   [2]*words // of Encode and of EncodePlain; nil where texts are not cut
 }
 
 // Open reads a tokenizer.json, or the one in the folder at path. A tokenizer_config.json beside it
@@ -75,6 +76,9 @@ func newTokenizer(name string, b, config []byte) (*Tokenizer, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	t := &Tokenizer{name: name, json: b, spec: s, handles: map[variant]handle{}}
+	if c := cutsOf(s); c != nil {
+		t.words = [2]*words{{cuts: c}, {cuts: c}}
+	}
 	t.index()
 	if err := t.chooseEnds(config); err != nil {
 		return nil, fmt.Errorf("%s: tokenizer_config.json: %w", name, err)
