@@ -109,7 +109,9 @@ $(VENV)/llama/bin/llama-server: tools/peers/bench.txt $(VENV)/bench-pins
 	sh tools/peers/build_llama_server.sh $(VENV)/bin/python $(VENV)/llama
 
 bench-data: setup $(DATA_VENV)/pins ## records to tokens beside tokenizers, datasets and datatrove, in one run
-	PRIMER_PYTHON=$(CURDIR)/$(DATA_VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/corpus
+	$(GO) build -o bin/corpus ./cmd/corpus
+	PRIMER_MINHASH="$(CURDIR)/bin/corpus curate --in {in} --out {out} --skip normalise,language,quality,exact,decontaminate" \
+	  PRIMER_PYTHON=$(CURDIR)/$(DATA_VENV)/bin/python $(GO) test -run '^$$' -bench Peers -benchtime 1x -timeout 2h -v ./bench/corpus
 
 $(DATA_VENV)/pins: tools/peers/data.txt
 	rm -rf $(DATA_VENV)
