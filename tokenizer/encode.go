@@ -53,8 +53,8 @@ func (t *Tokenizer) encode(text string, plain, wantOffsets bool) ([]int32, [][2]
 	}
 	var ids []int32
 	var offsets [][2]int
-	if w := t.words[map[bool]int{true: 1}[plain]]; w != nil && p.escape == 0 && !wantOffsets {
-		ids, err = w.encode(h, p.text)
+	if h.words != nil && !wantOffsets {
+		ids, err = h.words.encode(p.text)
 	} else {
 		ids, offsets, err = h.encode(p.text, wantOffsets)
 	}

@@ -105,8 +105,8 @@ func hostileChild() {
 func exercise(tok *Tokenizer) {
 	texts := []string{"", "Hello, world! 123 it's", "a\x00b", "\xff\xfe é 你好 🙂 \n\n  x", strings.Repeat("ab 1'", 300), "<s> </s> [tool]"}
 	for _, text := range texts {
-		for _, encode := range []func(string) ([]int32, [][2]int, error){tok.EncodeOffsets, tok.EncodePlainOffsets} {
-			ids, offsets, err := encode(text)
+		for _, plain := range []bool{false, true} {
+			ids, offsets, err := tok.encode(text, plain, true)
 			if err != nil {
 				fmt.Printf("encode: %v\n", err)
 				return
@@ -117,6 +117,10 @@ func exercise(tok *Tokenizer) {
 					return
 				}
 				tok.TokenBytes(ids[i])
+			}
+			if cut, _, err := tok.encode(text, plain, false); err != nil || !equal(cut, ids) {
+				fmt.Printf("%q by words: %v, %v, not %v\n", text, cut, err, ids)
+				return
 			}
 			if _, err := tok.Decode(ids, true); err != nil {
 				fmt.Printf("decode: %v\n", err)

@@ -13,6 +13,7 @@ type Tokenizer struct {
 	name    string // file or model it came from, for messages
 	json    []byte
 	spec    *spec
+	cuts    *cuts    // nil where texts are not cut
 	tokens  []string // by id
 	special []bool   // by id
 	ids     map[string]int32
@@ -25,8 +26,13 @@ type Tokenizer struct {
 	mu      sync.RWMutex // held for reading while the library works
 	closed  bool
 	openMu  sync.Mutex // guards handles; taken with mu held
-	handles map[variant]handle
-	words   [2]*words // of Encode and of EncodePlain; nil where texts are not cut
+	handles map[variant]opened
+}
+
+// opened is the library's tokenizer of one variant, and the words it was asked about; nil where texts are not cut.
+type opened struct {
+	handle
+	words *words
 }
 
 // Open reads a tokenizer.json, or the one in the folder at path. A tokenizer_config.json beside it
@@ -75,10 +81,7 @@ func newTokenizer(name string, b, config []byte) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	t := &Tokenizer{name: name, json: b, spec: s, handles: map[variant]handle{}}
-	if c := cutsOf(s); c != nil {
-		t.words = [2]*words{{cuts: c}, {cuts: c}}
-	}
+	t := &Tokenizer{name: name, json: b, spec: s, cuts: cutsOf(s), handles: map[variant]opened{}}
 	t.index()
 	if err := t.chooseEnds(config); err != nil {
 		return nil, fmt.Errorf("%s: tokenizer_config.json: %w", name, err)
@@ -106,17 +109,22 @@ func (t *Tokenizer) index() {
 
 // handle returns the library's tokenizer of one variant, opening it at its first use: few texts
 // have a NUL, and many programs encode in one way only.
-func (t *Tokenizer) handle(v variant) (handle, error) {
+func (t *Tokenizer) handle(v variant) (opened, error) {
 	t.openMu.Lock()
 	defer t.openMu.Unlock()
-	if h, ok := t.handles[v]; ok {
-		return h, nil
+	if o, ok := t.handles[v]; ok {
+		return o, nil
 	}
 	h, err := t.spec.open(v)
-	if err == nil {
-		t.handles[v] = h
+	if err != nil {
+		return opened{}, err
 	}
-	return h, err
+	o := opened{handle: h}
+	if t.cuts != nil && v.escape == 0 { // under an escape, characters are not what they seem
+		o.words = &words{cuts: t.cuts, handle: h}
+	}
+	t.handles[v] = o
+	return o, nil
 }
 
 // Close frees the library's memory. It waits for encodings under way; later ones fail.

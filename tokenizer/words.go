@@ -27,11 +27,12 @@ const (
 	metaBlank = "▁"
 )
 
-// words is what a tokenizer knows about cuts, and its caches of one variant.
+// words are the caches of one variant.
 type words struct {
 	*cuts
-	mu   sync.Mutex
-	free []*wordCache // one for every encoding that was ever under way at once
+	handle handle // of the library, which is asked about what no cache knows
+	mu     sync.Mutex
+	free   []*wordCache // one for every encoding that was ever under way at once
 }
 
 // cuts says between which bytes a text may be cut.
@@ -135,7 +136,7 @@ func (c *cuts) next(text []byte, from int) int {
 }
 
 // encode is the library's encode of a text that ends in its only NUL byte.
-func (w *words) encode(h handle, text []byte) ([]int32, error) {
+func (w *words) encode(text []byte) ([]int32, error) {
 	cache := w.take()
 	defer w.put(cache)
 	text = text[:len(text)-1]
@@ -150,7 +151,7 @@ func (w *words) encode(h handle, text []byte) ([]int32, error) {
 		if !ok {
 			var err error
 			cache.asked = append(append(cache.asked[:0], piece...), 0)
-			if known, _, err = h.encode(cache.asked, false); err != nil {
+			if known, _, err = w.handle.encode(cache.asked, false); err != nil {
 				return nil, err
 			}
 			cache.keep(piece, known)

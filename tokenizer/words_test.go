@@ -69,10 +69,8 @@ func cutTokenizers(t testing.TB) map[string]*Tokenizer {
 				id = max(id, int(a.(map[string]any)["id"].(float64))+1)
 			}
 			for i, content := range []string{"zz", "[B]", "q<s", "#\n#", "žž"} {
-				root["added_tokens"] = append(root["added_tokens"].([]any), map[string]any{"id": id + i, "content": content, "single_word": false,
-					"lstrip": false, "rstrip": false, "normalized": i%2 == 0, "special": i == 1})
-				last := root["added_tokens"].([]any)[len(root["added_tokens"].([]any))-1].(map[string]any)
-				last["single_word"], last["lstrip"], last["rstrip"] = i == 0, i == 1, i < 3
+				root["added_tokens"] = append(root["added_tokens"].([]any), map[string]any{"id": id + i, "content": content, "single_word": i == 0,
+					"lstrip": i == 1, "rstrip": i < 3, "normalized": i%2 == 0, "special": i == 1})
 			}
 		})
 	}
@@ -108,7 +106,7 @@ func TestWordsAreTheLibrarysIDs(t *testing.T) {
 	}
 	for name, tok := range cutTokenizers(t) {
 		t.Run(name, func(t *testing.T) {
-			if tok.words[0] == nil || tok.words[1] == nil {
+			if tok.cuts == nil {
 				t.Fatal("its texts are not cut")
 			}
 			r := rand.New(rand.NewPCG(1, 2))
@@ -139,7 +137,12 @@ func TestWordsAreTheLibrarysIDs(t *testing.T) {
 					}
 				}
 				for at := 0; at < len(text); pieces++ {
-					at = tok.words[0].next([]byte(text), at)
+					at = tok.cuts.next([]byte(text), at)
+				}
+			}
+			for _, plain := range []bool{false, true} {
+				if tok.handles[variant{plain: plain}].words == nil {
+					t.Errorf("no words are remembered (plain %v)", plain)
 				}
 			}
 			if pieces < 3*rounds/2 {
@@ -179,7 +182,7 @@ func TestWhereNothingIsKnownAboutCuts(t *testing.T) {
 		"blanks that stay":      {"llama2", func(root map[string]any) { root["normalizer"] = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if tok := edited(t, c.style, c.change); tok.words[0] != nil {
+			if tok := edited(t, c.style, c.change); tok.cuts != nil {
 				t.Error("its texts are cut")
 			}
 		})
@@ -227,7 +230,7 @@ func TestWordsFromManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(tok.words[0].free); n < 1 || n > 8 {
+	if n := len(tok.handles[variant{}].words.free); n < 1 || n > 8 {
 		t.Errorf("%d caches of 8 goroutines", n)
 	}
 }

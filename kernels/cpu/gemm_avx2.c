@@ -299,12 +299,13 @@ static inline __attribute__((always_inline)) void few(int rows, const int bf16, 
 		if (io->in) at.in = (const char *)io->in + i * dt_size(io->in_type);
 		at.out = (char *)io->out + i * dt_size(io->out_type);
 		const int pair = have - i >= 16 && rows <= 4 && w_ld % 512 != 0;
-		switch (pair ? -rows : rows) {
-#define CASE(r, groups) case groups == 2 ? -r : r: rows_8(r, groups, bf16, kw, x, x_ld, from, w_ld, n, &at); break;
-		CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2)
-		CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1)
-#undef CASE
+#define CASE(r, groups) case r: rows_8(r, groups, bf16, kw, x, x_ld, from, w_ld, n, &at); break;
+		if (pair) {
+			switch (rows) { CASE(1, 2) CASE(2, 2) CASE(3, 2) CASE(4, 2) }
+		} else {
+			switch (rows) { CASE(1, 1) CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1) }
 		}
+#undef CASE
 		i += pair ? 16 : 8;
 	}
 }

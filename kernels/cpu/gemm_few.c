@@ -60,69 +60,58 @@ static void squares(worker *w, const gemm_args *g, gemm_few *few, gemm_few *near
 	}
 }
 
+// How a product goes through panels of B: words of A, and sizes.
+typedef struct {
+	const uint32_t *x;    // word k of row r of a pass is x[pass·x_pass + r·x_rs + k·x_ks]
+	int64_t x_pass, x_rs, x_ks;
+	int64_t mr, kc;       // rows in a pass, words of k in a panel
+	int64_t grain;        // panels that a thread takes at once
+} panel_plan;
+
 // panel is outputs o to o+n of all rows; b: [kc, nr] words, part: [rows, nr] unfinished chains of a bf16 output.
-static void panel(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t x_ld, int64_t kw, int64_t o, int64_t n, uint32_t *b,
-                  float *part) {
-	const int64_t nr = isa->nr, blocks = (kw + GEMM_KC - 1) / GEMM_KC, kc = blocks ? (kw + blocks - 1) / blocks : 1;
-	const int64_t passes = (g->m + isa->mr - 1) / isa->mr, mr = (g->m + passes - 1) / passes;
+static void panel(const gemm_args *g, const gemm_isa *isa, const panel_plan *plan, int64_t kw, int64_t o, int64_t n, uint32_t *b, float *part) {
+	const int64_t nr = isa->nr, mr = plan->mr, passes = (g->m + mr - 1) / mr;
+	const int64_t size = isa->words == WORD_SWAPPED ? 2 : 4, ahead = nr * size / passes; // bytes in B of a word; asked for at each
+	gemm_tile **tiles = isa->words == WORD_SWAPPED ? isa->f32 : isa->bf16;
 	const gemm_io end = start_of(g, o);
 	const int64_t step = mr * dt_size(end.out_type);
-	for (int64_t k = 0; k < kw || k == 0; k += kc) {
-		const int64_t words = at_most(kc, kw - k);
+	for (int64_t k = 0; k < kw || k == 0; k += plan->kc) {
+		const int64_t words = at_most(plan->kc, kw - k);
 		isa->pack_b(b, &g->b, o, n, g->k, k, words, isa->words);
-		const int first = k == 0, last = k + kc >= kw, in_part = end.out_type != DT_F32;
+		const int first = k == 0, last = k + plan->kc >= kw, in_part = end.out_type != DT_F32;
 		for (int64_t p = 0; p < passes; p++) {
 			char *y = (char *)end.out + p * step * end.out_ld;
-			gemm_io io = {.a_rs = x_ld, .a_ks = 1, .b_ks = nr, .cols = (int)n, .out = y, .out_ld = end.out_ld, .out_type = end.out_type};
-			if (!last && in_part) io.out = part + p * mr * nr, io.out_ld = nr, io.out_type = DT_F32;
-			if (first) io.in = end.in_ld ? y : end.in, io.in_ld = end.in_ld, io.in_type = end.in_type;
-			else io.in = in_part ? (char *)(part + p * mr * nr) : y, io.in_ld = in_part ? nr : end.out_ld, io.in_type = DT_F32;
-			// The next outputs' rows of B, the same words, shared out among the passes.
-			const int64_t ahead = nr * 4 / passes;
-			io.ask[0] = (gemm_ask){(const char *)(row_of(&g->b, o + nr) + k * nr) + p * words * ahead, ahead, words};
-			isa->bf16[at_most(mr, g->m - p * mr)](words, x + p * mr * x_ld + k, b, &io);
-		}
-	}
-}
-
-static void panels(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t x_ld, int64_t kw) {
-	const int64_t nr = isa->nr;
-	uint32_t *b = team_scratch(w);
-	int64_t from, to;
-	while (team_claim(w, OUTS_PHASE, (g->n + nr - 1) / nr, 1, &from, &to))
-		panel(g, isa, x, x_ld, kw, from * nr, at_most(nr, g->n - from * nr), b, (float *)(b + GEMM_KC * nr + GEMM_PAD));
-}
-
-// swapped_panel is outputs o to o+n of all rows, for swapped words of a bf16 B. x: panels of mr rows of A [kw][mr], b: [SWAPPED_KC, nr]
-// words, part: [rows, nr] unfinished chains of a bf16 output.
-static void swapped_panel(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw, int64_t o, int64_t n, uint32_t *b, float *part) {
-	const int64_t nr = isa->nr, mr = isa->mr, passes = (g->m + mr - 1) / mr, bytes = nr * 2 / passes;
-	const gemm_io end = start_of(g, o);
-	for (int64_t k = 0; k < kw || k == 0; k += SWAPPED_KC) {
-		const int64_t words = at_most(SWAPPED_KC, kw - k);
-		isa->pack_b(b, &g->b, o, n, g->k, k, words, WORD_SWAPPED);
-		const int first = k == 0, last = k + SWAPPED_KC >= kw, in_part = end.out_type != DT_F32;
-		for (int64_t p = 0; p < passes; p++) {
-			char *y = (char *)end.out + p * mr * dt_size(end.out_type) * end.out_ld;
-			gemm_io io = {.a_rs = 1, .a_ks = mr, .b_ks = nr, .cols = (int)n, .out = y, .out_ld = end.out_ld, .out_type = end.out_type};
+			gemm_io io = {.a_rs = plan->x_rs, .a_ks = plan->x_ks, .b_ks = nr, .cols = (int)n, .out = y, .out_ld = end.out_ld, .out_type = end.out_type};
 			if (!last && in_part) io.out = part + p * mr * nr, io.out_ld = nr, io.out_type = DT_F32;
 			if (first) io.in = end.in_ld ? y : end.in, io.in_ld = end.in_ld, io.in_type = end.in_type;
 			else io.in = in_part ? (char *)(part + p * mr * nr) : y, io.in_ld = in_part ? nr : end.out_ld, io.in_type = DT_F32;
 			// The next outputs' rows of B, in the order in which they lie, shared out among blocks of k and passes.
-			io.ask[0] = (gemm_ask){(const char *)row_of(&g->b, o + nr) + k * nr * 2 + p * words * bytes, bytes, words};
-			isa->f32[at_most(mr, g->m - p * mr)](words, x + p * (mr * kw + GEMM_PAD) + k * mr, b, &io);
+			io.ask[0] = (gemm_ask){(const char *)row_of(&g->b, o + nr) + k * nr * size + p * words * ahead, ahead, words};
+			tiles[at_most(mr, g->m - p * mr)](words, plan->x + p * plan->x_pass + k * plan->x_ks, b, &io);
 		}
 	}
 }
 
-static void swapped_panels(worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
-	const int64_t nr = isa->nr, panels = (g->n + nr - 1) / nr;
+static void panels(worker *w, const gemm_args *g, const gemm_isa *isa, const panel_plan *plan, int64_t kw) {
+	const int64_t nr = isa->nr;
 	uint32_t *b = team_scratch(w);
 	int64_t from, to;
-	while (team_claim(w, OUTS_PHASE, panels, panels > 16 * w->n ? 4 : 1, &from, &to)) {
+	while (team_claim(w, OUTS_PHASE, (g->n + nr - 1) / nr, plan->grain, &from, &to)) {
 		for (int64_t o = from * nr; o < at_most(to * nr, g->n); o += nr)
-			swapped_panel(g, isa, x, kw, o, at_most(nr, g->n - o), b, (float *)(b + SWAPPED_KC * nr + GEMM_PAD));
+			panel(g, isa, plan, kw, o, at_most(nr, g->n - o), b, (float *)(b + plan->kc * nr + GEMM_PAD));
 	}
+}
+
+// plan_of is the plan for a row-major x: words of k in equal blocks, rows in equal passes.
+static panel_plan plan_of(const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t x_ld, int64_t kw) {
+	const int64_t blocks = (kw + GEMM_KC - 1) / GEMM_KC, kc = blocks ? (kw + blocks - 1) / blocks : 1;
+	const int64_t passes = (g->m + isa->mr - 1) / isa->mr, mr = (g->m + passes - 1) / passes;
+	return (panel_plan){x, mr * x_ld, x_ld, 1, mr, kc, 1};
+}
+
+// swapped_plan is the plan for what pack_swapped has made.
+static panel_plan swapped_plan(const worker *w, const gemm_args *g, const gemm_isa *isa, const uint32_t *x, int64_t kw) {
+	return (panel_plan){x, isa->mr * kw + GEMM_PAD, 1, isa->mr, isa->mr, SWAPPED_KC, g->n > 16 * w->n * isa->nr ? 4 : 1};
 }
 
 // turn_all moves the finished chains of outs outputs of the first rows into y, or with `back` y into them.
@@ -226,8 +215,9 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 	if ((g->m + isa->nr) * kw * 4 > TEAM_SHARED) return 0;
 	uint32_t *x = team_shared(w);
 	if (words == WORD_SWAPPED && g->m > GEMM_FEW) {
+		const panel_plan plan = swapped_plan(w, g, isa, x, kw);
 		pack_swapped(w, g, isa, x, kw);
-		swapped_panels(w, g, isa, x, kw);
+		panels(w, g, isa, &plan, kw);
 		return 1;
 	}
 	// Rows a multiple of 2 KiB apart share too few places of the first cache for four visits to each line; of 1 KiB, for 32 of
@@ -248,7 +238,8 @@ int gemm_run_few(worker *w, const gemm_args *g, const gemm_isa *isa) {
 		pack_rows(w, g, isa, words, x, kw, 0);
 	}
 	gemm_few *few = bf16 ? isa->bf16_few : isa->f32_few, *of_near = !close ? NULL : bf16 ? isa->bf16_near : isa->f32_near;
+	const panel_plan plan = plan_of(g, isa, x, x_ld, kw);
 	if (square) squares(w, g, few, of_near, bf16 ? isa->bf16_outs : 16, x, x_ld, kw);
-	else panels(w, g, isa, x, x_ld, kw);
+	else panels(w, g, isa, &plan, kw);
 	return 1;
 }

@@ -210,7 +210,7 @@ static void FN(narrow_split)(FN(paged) * s, int64_t g, int64_t from, int64_t to)
 	const paged_attention_args *a = s->a;
 	int64_t rows = s->nq * s->group, nv = s->ld / W;
 	const int direct = rows <= 2 && a->dim % W == 0;
-	const char *rows_at[3][ATT_TILE], **key = rows_at[0], **value = rows_at[1], **next = rows_at[2]; // keys, values, keys of the next tile
+	const char *key[ATT_TILE], *value[ATT_TILE], *next[ATT_TILE]; // next: keys of the next tile
 	const int64_t lowest = s->first - s->window + 1;
 	to = vec_min(to, s->len);
 	FN(online_start)(&s->on, rows, s->ld);

@@ -93,7 +93,8 @@ INL void FN(direct_keys)(const float *q, int64_t ld, const char *const *key, con
 
 // direct_scores computes the scores of nk keys; rows of a tile are whole, so key has ATT_TILE rows that can be read. The values are
 // what is read next.
-SHARED void FN(direct_scores)(const float *q, int64_t ld, const char *const *key, const char *const *value, int64_t nk, int64_t dim, int type, float *s, int64_t rows)
+SHARED void FN(direct_scores)(const float *q, int64_t ld, const char *const *key, const char *const *value, int64_t nk, int64_t dim, int type,
+                              float *s, int64_t rows)
 {
 	for (int64_t j = 0; j < nk; j += FN(DIRECT_KEYS)) {
 		if (type == DT_BF16 && rows == 1)
@@ -126,7 +127,8 @@ INL void FN(direct_values)(float *acc, const float *p, const char *const *value,
 
 // direct_sum adds the values of keys [lo, hi) to one row's sums; dim is whole vectors. The rows of next, `bytes` long or 0, are what is
 // read next.
-SHARED void FN(direct_sum)(float *acc, const float *p, const char *const *value, const char *const *next, int64_t bytes, int64_t lo, int64_t hi, int64_t dim, int type)
+SHARED void FN(direct_sum)(float *acc, const float *p, const char *const *value, const char *const *next, int64_t bytes, int64_t lo,
+                           int64_t hi, int64_t dim, int type)
 {
 	int64_t d = 0;
 #define VALUES(n) \
