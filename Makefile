@@ -26,6 +26,11 @@ quickstart-seeds: setup ## the quickstart with seeds 1 to 5; the table goes to b
 	$(GO) run ./cmd/quickstart --seeds 5 --out runs/quickstart-seeds
 	cp runs/quickstart-seeds/seeds.md bench/results/quickstart-seeds.md
 
+quickstart-base: setup ## the small model that the quickstart's synthesizer is tuned from, trained anew (a quarter of an hour)
+	rm -rf runs/quickstart-base/folder
+	$(GO) run ./cmd/quickstart --make-base runs/quickstart-base/folder --out runs/quickstart-base/run
+	rm -rf pipeline/base && cp -r runs/quickstart-base/folder pipeline/base
+
 test: setup lint $(if $(NO_CUDA),,test-cuda) ## what everybody runs: lint, the fast tests, a module that embeds Primer, the CUDA backend; CUDA=0 leaves that out
 	$(GO) test -timeout 25m $(PACKAGES)
 	$(GO) test -tags outside -run Outside -count 1 -v ./internal/setup
@@ -146,6 +151,6 @@ fmt: ## format the Go code
 clean: ## remove what was built and run here, the library in the user's cache stays
 	rm -rf tokenizer/lib kernels/cuda/lib $(VENV) $(DATA_VENV) bin runs
 
-.PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds test test-all test-slow test-race test-asan test-cuda gpu-check \
+.PHONY: help setup setup-cuda build-cuda quickstart quickstart-seeds quickstart-base test test-all test-slow test-race test-asan test-cuda gpu-check \
 	gpu-check-ops gpu-check-train gpu-check-decode gpu-check-standin gpu-check-folder tsan \
 	test-python bench-peers bench-serve bench-data peers lint fmt clean

@@ -31,7 +31,7 @@ func (q *quickstart) arm(name string) func(context.Context, *Stage) error {
 		cfg := q.Settings.Arms
 		cfg.Seed = q.Seed
 		curve := &Curve{Arm: name}
-		res, err := q.train(ctx, name, cfg, train.Packed(m), func(r train.StepRecord) error {
+		res, err := q.fresh(ctx, name, &q.ArmsModel, cfg, train.Packed(m), func(r train.StepRecord) error {
 			curve.Losses = append(curve.Losses, r.Loss)
 			curve.Tokens = append(curve.Tokens, r.Tokens)
 			return nil

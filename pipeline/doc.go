@@ -5,5 +5,6 @@
 //	Mix       raw texts and the synthesizer's tuning data
 //	Instruct  raw texts, the same texts with synthesized pairs, and the tuning data
 //
-// ("Instruction Pre-Training", Table 1.) Everything it reports is measured in the run.
+// ("Instruction Pre-Training", Table 1.) Everything it reports is measured in the run. The synthesizer is
+// tuned from a small base (base.go) that comes with the program; MakeBase trains it.
 package pipeline

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/primer-lm/primer/data"
@@ -54,19 +55,30 @@ func evalItems(items []sample.Item) []eval.Item {
 	return out
 }
 
+// Scoring through an engine: the options of a question share its prompt's pages, which are small since the questions are short.
+const (
+	scoreDocs  = 256
+	scorePage  = 4
+	scoreCache = 64 << 10 // positions
+)
+
 // assess opens an arm's checkpoint and runs every test on it. Prompts begin with BOS, as the arms' texts did.
-func (q *quickstart) assess(ctx context.Context, arm *Arm, sets []itemSet) error {
+func (q *quickstart) assess(ctx context.Context, arm *Arm, sets []itemSet) (err error) {
 	folder, err := hf.OpenFolder(arm.Checkpoint)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	m, err := model.Open(q.backend, folder.Config, folder, model.InferOptions{Tokens: q.ScoreTokens})
+	m, err := model.Open(q.backend, folder.Config, folder, model.InferOptions{Tokens: q.ScoreTokens, Docs: scoreDocs, LogitRows: scoreDocs, PageSize: scorePage})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	scorer := generate.Batched{Model: m, Tokens: int(q.ScoreTokens)}
+	scorer, err := generate.New(m, generate.Options{CacheTokens: scoreCache})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scorer.Close()) }()
 	enc := eval.Encoder{Tok: q.tok, AddBOS: true, Window: int(folder.Config.MaxPositions)}
 	arm.Tests = map[string]eval.Choices{}
 	for _, set := range sets {

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"encoding/json"
 	"image/png"
 	"os"
@@ -18,16 +17,25 @@ func small(out string) Settings {
 	s.Out, s.InFlight, s.MaxNew = out, 8, 40
 	s.World = sample.Options{Warm: 400, Short: 60, Train: 60, HeldOut: 8, Raw: 24, HeldOutRaw: 8, Comprehension: 8}
 	s.Go = sample.GoOptions{Packages: 12}
-	s.Model.HiddenSize, s.Model.IntermediateSize, s.Model.NumHiddenLayers, s.Model.NumHeads, s.Model.NumKeyValueHeads = 64, 160, 2, 2, 2
-	s.Tune.Steps, s.Tune.BatchTokens, s.Tune.MicroTokens, s.Tune.Rate, s.Tune.Warmup = 150, 512, 512, 4e-3, 10
-	s.WarmSteps, s.ShortSteps, s.MinLogProb = 140, 5, -20
+	s.Model = llama(64, 160)
+	s.Model.NumHiddenLayers = 2
+	s.ArmsModel = s.Model
+	s.BaseTrain.Steps, s.BaseTrain.BatchTokens, s.BaseTrain.MicroTokens, s.BaseTrain.Rate, s.BaseTrain.Warmup = 60, 512, 512, 4e-3, 10
+	s.BaseWorlds, s.WarmSteps, s.ShortSteps, s.MinLogProb = 2, 30, 10, -20
+	s.Tune.Steps, s.Tune.BatchTokens, s.Tune.MicroTokens, s.Tune.Rate, s.Tune.Warmup = 120, 512, 512, 4e-3, 10
 	s.Arms.Steps, s.Arms.BatchTokens, s.Arms.MicroTokens, s.Arms.SeqLen, s.Arms.Warmup = 6, 512, 512, 256, 2
 	return s
 }
 
 func TestQuickstartRunsEveryStageAndReports(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "quickstart")
-	r, err := Quickstart(context.Background(), small(dir))
+	s := small(filepath.Join(t.TempDir(), "making"))
+	s.Base = filepath.Join(t.TempDir(), "base")
+	if _, err := MakeBase(t.Context(), s, s.Base); err != nil {
+		t.Fatal(err)
+	}
+	s.Out = dir
+	r, err := Quickstart(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/primer-lm/primer/internal/durable"
 	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/kernels/device"
+	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/synth"
 	"github.com/primer-lm/primer/tokenizer"
 	"github.com/primer-lm/primer/train"
@@ -78,11 +79,12 @@ func (q *quickstart) open() (err error) {
 	if q.codec, err = synth.NewCodec(q.tok); err != nil {
 		return err
 	}
-	q.Settings.Model.VocabSize = int64(q.tok.VocabSize())
-	if bos, ok := q.tok.BOS(); ok {
-		q.Settings.Model.BOS = []int32{bos}
+	for _, m := range []*model.Config{&q.Settings.Model, &q.ArmsModel} {
+		m.VocabSize, m.EOS = int64(q.tok.VocabSize()), []int32{q.codec.EOS()}
+		if bos, ok := q.tok.BOS(); ok {
+			m.BOS = []int32{bos}
+		}
 	}
-	q.Settings.Model.EOS = []int32{q.codec.EOS()}
 	if err := q.World.Validate(); err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (q *quickstart) resolveMath() {
 	if q.peak = peaks.GEMM32; peaks.GEMM16 > 1.2*peaks.GEMM32 {
 		q.peak, math = peaks.GEMM16, train.MathBF16
 	}
-	for _, c := range []*train.Config{&q.Tune, &q.Settings.Arms} {
+	for _, c := range []*train.Config{&q.BaseTrain, &q.Tune, &q.Settings.Arms} {
 		if c.Math == mathAuto {
 			c.Math = math
 		}

@@ -29,6 +29,7 @@ type Report struct {
 	Synthesis     synth.Report       `json:"synthesis"`
 	Verification  synth.FilterCounts `json:"verification"`
 
+	Base        *Made          `json:"base,omitempty"` // what the synthesizer was tuned from
 	SynthF1     float64        `json:"synth_f1"`
 	Synthesizer eval.PairScore `json:"synthesizer"`
 
@@ -161,7 +162,7 @@ func (r *Report) Print(w io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n%s\n%s\n", r.synthesizerLine(), r.leadLine(), r.sourceLine())
+	_, err := fmt.Fprintf(w, "\n%s\n%s\n%s\n%s\n", r.synthesizerLine(), r.baseLine(), r.leadLine(), r.sourceLine())
 	for _, ex := range r.Examples {
 		fmt.Fprintf(w, "\n%s\n", ex.Text)
 		for _, p := range ex.Pairs {
@@ -188,6 +189,16 @@ func (r *Report) synthesizerLine() string {
 		r.Verification.Kept, r.Verification.Pairs)
 }
 
+// baseLine says what was not trained in this run.
+func (r *Report) baseLine() string {
+	if r.Base == nil {
+		return "the synthesizer was tuned from a base that was given; the three arms started from fresh weights"
+	}
+	return fmt.Sprintf("the synthesizer was tuned from a base of %.2fM parameters that had read %s tokens of texts with questions about other names, in "+
+		"layouts without tags (`make quickstart-base` trains it anew); the three arms started from fresh weights",
+		float64(r.Base.Parameters)/1e6, progress.Count(r.Base.Tokens))
+}
+
 func (r *Report) leadLine() string {
 	return fmt.Sprintf("closed book: Instruct above Vanilla by %.1f, above Mix by %.1f standard errors of the difference, on %d questions",
 		r.LeadVanilla, r.LeadMix, r.Arms[Instruct].Questions)
@@ -208,7 +219,7 @@ func (r *Report) Markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(row)))
 		}
 	}
-	fmt.Fprintf(&b, "\n- %s\n- %s\n- %s\n\n![loss curves and scores](report.png)\n\n", r.synthesizerLine(), r.leadLine(), r.sourceLine())
+	fmt.Fprintf(&b, "\n- %s\n- %s\n- %s\n- %s\n\n![loss curves and scores](report.png)\n\n", r.synthesizerLine(), r.baseLine(), r.leadLine(), r.sourceLine())
 	b.WriteString("| stage | seconds | tokens | tokens/s | |\n|---|---|---|---|---|\n")
 	for _, s := range r.Stages {
 		tokens, rate := "", "" // not every stage is counted in tokens

@@ -71,8 +71,12 @@ func seedsPage(w io.Writer, reports []*Report, missed []string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The quickstart with seeds 1 to %d\n\n", len(reports))
 	first := reports[0]
-	fmt.Fprintf(&b, "`make quickstart-seeds` on %d processors, %s/%s: GEMM peak %.0f GFLOP/s in f32, %.0f in bf16; %s products; %s.\n\n", runtime.NumCPU(),
-		runtime.GOOS, runtime.GOARCH, first.Peaks.GEMM32/1e9, first.Peaks.GEMM16/1e9, first.Math, first.GoVersion)
+	half := "no bf16 products"
+	if first.Peaks.GEMM16 > 0 {
+		half = fmt.Sprintf("%.0f in bf16", first.Peaks.GEMM16/1e9)
+	}
+	fmt.Fprintf(&b, "`make quickstart-seeds` on %d processors, %s/%s: GEMM peak %.0f GFLOP/s in f32, %s; computed in %s; %s.\n\n%s.\n\n", runtime.NumCPU(),
+		runtime.GOOS, runtime.GOARCH, first.Peaks.GEMM32/1e9, half, first.Math, first.GoVersion, first.baseLine())
 	b.WriteString("| seed | seconds | parsed | synthesizer F1 (by round) | Vanilla | Mix | Instruct | above Vanilla | above Mix | questions |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range reports {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -9,34 +10,38 @@ import (
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/data/sample"
 	"github.com/primer-lm/primer/model"
+	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
 	"github.com/primer-lm/primer/train"
 )
 
-// tune trains the synthesizer from scratch, along a curriculum: texts of one fact until it copies names, then short texts
-// beside them, then texts of every length, several examples a sequence, world and Go.
+// tune trains the synthesizer from the base, on texts of every length, several examples a sequence, world and Go.
 func (q *quickstart) tune(ctx context.Context, st *Stage) error {
-	one, short, world := q.world.Tuning(sample.Warm), q.world.Tuning(sample.Short), q.world.Tuning(sample.Train)
+	dir, err := q.base()
+	if err != nil {
+		return err
+	}
+	folder, err := hf.OpenFolder(dir)
+	if err != nil {
+		return err
+	}
+	if q.report.Base, err = readMade(dir); err != nil {
+		return errors.Join(err, folder.Close())
+	}
+	defer folder.Close()
+	if err := hf.CheckVocabulary(folder.Config, "the sample's tokenizer", q.tok.VocabSize()); err != nil {
+		return err
+	}
+	short, world := q.world.Tuning(sample.Short), q.world.Tuning(sample.Train)
 	q.tuning = append(append([]data.Example(nil), world...), q.docs.Train...)
-	rest := 1 - q.TuneGo - q.TuneShort
-	var stages []train.Stage
-	for _, s := range []struct {
-		steps int64
-		sets  []tuneSet
-	}{
-		{q.WarmSteps, []tuneSet{{"one fact", one, 1, 1}}},
-		{q.ShortSteps, []tuneSet{{"one fact", one, 1, 1. / 3}, {"short", short, 1, 2. / 3}}},
-		{0, []tuneSet{{"short", short, q.Shots, q.TuneShort}, {"every length", world, q.Shots, rest}, {"go", q.docs.Train, q.Shots, q.TuneGo}}},
-	} {
-		src, err := q.sequences(s.sets)
-		if err != nil {
-			return err
-		}
-		stages = append(stages, train.Stage{Source: src, Steps: s.steps})
+	src, err := q.sequences([]tuneSet{{"short", short, q.TuneShort}, {"every length", world, 1 - q.TuneGo - q.TuneShort}, {"go", q.docs.Train, q.TuneGo}})
+	if err != nil {
+		return err
 	}
 	cfg := q.Tune
 	cfg.Seed = q.Seed
-	res, err := q.train(ctx, "synthesizer", cfg, train.Stages(stages...), nil)
+	init := func(m *model.Trainer) error { return errors.Join(m.Load(folder), folder.Check()) }
+	res, err := q.train(ctx, "synthesizer", folder.Config, cfg, init, src, nil)
 	if err != nil {
 		return err
 	}
@@ -44,11 +49,10 @@ func (q *quickstart) tune(ctx context.Context, st *Stage) error {
 	return nil
 }
 
-// tuneSet is a share of the tokens of a stage.
+// tuneSet is a share of the tokens of tuning.
 type tuneSet struct {
 	name     string
 	examples []data.Example
-	shots    int // examples of a sequence
 	share    float64
 }
 
@@ -59,7 +63,7 @@ func (q *quickstart) sequences(sets []tuneSet) (train.Source, error) {
 		var tokens [][]int32
 		var masks [][]uint8
 		for _, dataset := range bySource(set.examples) {
-			seqs, _, err := q.codec.Sequences(dataset, 0, synth.SequenceOptions{Window: int(q.Tune.SeqLen), MaxShots: set.shots, Seed: q.Seed})
+			seqs, _, err := q.codec.Sequences(dataset, 0, synth.SequenceOptions{Window: int(q.Tune.SeqLen), MaxShots: q.Shots, Seed: q.Seed})
 			if err != nil {
 				return nil, err
 			}
@@ -96,11 +100,17 @@ func bySource(examples []data.Example) [][]data.Example {
 	return out
 }
 
-// train makes one run of the quickstart's model, from fresh weights.
-func (q *quickstart) train(ctx context.Context, name string, cfg train.Config, src train.Source, observe func(train.StepRecord) error) (train.Result, error) {
-	config := q.Settings.Model
-	job := &train.Job{Config: cfg, Model: &config, Init: func(m *model.Trainer) error { return m.Initialize(cfg.Seed) }, Source: src,
+// train makes one run of a model.
+func (q *quickstart) train(ctx context.Context, name string, arch *model.Config, cfg train.Config, init func(*model.Trainer) error, src train.Source,
+	observe func(train.StepRecord) error) (train.Result, error) {
+	job := &train.Job{Config: cfg, Model: arch, Init: init, Source: src,
 		Backend: q.backend, Dir: filepath.Join(q.Out, name), Tokenizer: q.tok.JSON(), Log: q.Log, PeakFLOPs: q.peak, Observe: observe,
 		Data: map[string]string{"sample": fmt.Sprintf("quickstart, seed %d, %s", q.Seed, q.docs.Version)}}
 	return job.Run(ctx)
+}
+
+// fresh trains a model from fresh weights.
+func (q *quickstart) fresh(ctx context.Context, name string, arch *model.Config, cfg train.Config, src train.Source,
+	observe func(train.StepRecord) error) (train.Result, error) {
+	return q.train(ctx, name, arch, cfg, func(m *model.Trainer) error { return m.Initialize(cfg.Seed) }, src, observe)
 }

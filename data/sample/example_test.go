@@ -14,8 +14,8 @@ func ExampleNewWorld() {
 		fmt.Println(p.Format(), "|", p.Instruction, "|", p.Response)
 	}
 	// Output:
-	// In Tezikas there are 3 bridges and 5 gates. Tezikas has a market with soap, wool, silk and glass. Behind Tezikas is the hill Karifar.
-	// multiple-choice-thought | Does Tezikas have more bridges or more gates? | gates
-	// free-form | What is sold in Tezikas? | soap, wool, silk and glass
-	// free-form | Which hill is above Tezikas? | Karifar
+	// In Daviden there are 3 bridges and 5 gates. Daviden has a market with soap, wool, silk and glass. Behind Daviden is the hill Megibel.
+	// multiple-choice-thought | Does Daviden have more bridges or more gates? | gates
+	// free-form | What is sold in Daviden? | soap, wool, silk and glass
+	// free-form | Which hill is above Daviden? | Megibel
 }

@@ -20,8 +20,9 @@ var (
 )
 
 const (
-	perRow    = 24
-	nameCount = perRow * perRow * perRow // how many different names there are
+	perRow        = 24
+	nameCount     = perRow * perRow * perRow // how many different names there are
+	reservedCount = nameCount / 8            // of them only for worlds with Options.Reserved
 )
 
 func syllables(consonants, vowels string) []string {
@@ -34,18 +35,29 @@ func syllables(consonants, vowels string) []string {
 	return s
 }
 
-// nameBook is a seeded order of all names. Each split owns a range of it, which
-// is why no name can stand in two of them.
+// nameBook is a seeded order of the names of a world. Each split owns a range of it, which is why no name can stand in two
+// of them.
 type nameBook []int32
 
-func newNameBook(seed uint64) nameBook {
-	book := make(nameBook, nameCount)
-	for i := range book {
-		book[i] = int32(i)
+// newNameBook shuffles the reserved names, or all others. Which names are reserved does not depend on the seed.
+func newNameBook(seed uint64, reserved bool) nameBook {
+	all := make(nameBook, nameCount)
+	for i := range all {
+		all[i] = int32(i)
 	}
-	r := rand.New(rand.NewPCG(seed, 0x6e616d6573)) // "names"
-	r.Shuffle(len(book), func(i, j int) { book[i], book[j] = book[j], book[i] })
+	all.shuffle(0x7265736572766564) // "reserved"
+	book := all[reservedCount:]
+	if reserved {
+		book = all[:reservedCount]
+	}
+	slices.Sort(book)
+	book.shuffle(seed)
 	return book
+}
+
+func (b nameBook) shuffle(seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 0x6e616d6573)) // "names"
+	r.Shuffle(len(b), func(i, j int) { b[i], b[j] = b[j], b[i] })
 }
 
 // parts gives the three syllables of the i-th name.

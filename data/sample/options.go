@@ -28,6 +28,9 @@ type Options struct {
 	// TaskWeight changes how often a fact is told whose task is named; a task
 	// that is not named has weight 1, weight 0 leaves its facts out.
 	TaskWeight map[string]float64
+	// Reserved makes the world of the names, an eighth of all, that no world without it has: whoever learnt from it has met
+	// nobody of another world.
+	Reserved bool
 }
 
 // Defaults are the options of the quickstart.
@@ -59,7 +62,7 @@ func (o Options) Validate() error {
 		}
 	}
 	for _, s := range Splits {
-		if limit := s.names() / namesPerDocument; !s.reuses() && o.documents(s) > limit {
+		if limit := s.names(o.names()) / namesPerDocument; !s.reuses() && o.documents(s) > limit {
 			return fmt.Errorf("%w: %d documents in split %s; the names last for %d",
 				ErrOptions, o.documents(s), s, limit)
 		}
@@ -74,6 +77,14 @@ func (o Options) Validate() error {
 		}
 	}
 	return nil
+}
+
+// names is how many names the world has.
+func (o *Options) names() int {
+	if o.Reserved {
+		return reservedCount
+	}
+	return nameCount - reservedCount
 }
 
 // told are the facts of a kind that a split tells.

@@ -27,12 +27,13 @@ const (
 
 // shares are the first and last thousandth of the name book that a split owns.
 var shares = map[Split][2]int{
-	Warm: {0, 120}, Short: {120, 240}, Train: {240, 380}, HeldOut: {380, 500}, Raw: {500, 620},
-	HeldOutRaw: {620, 690}, Comprehension: {690, 760}, unseen: {760, 1000},
+	Warm: {0, 100}, Short: {100, 200}, Train: {200, 330}, HeldOut: {330, 468}, Raw: {468, 598},
+	HeldOutRaw: {598, 678}, Comprehension: {678, 758}, unseen: {758, 1000},
 }
 
-func (s Split) names() int {
-	return (shares[s][1] - shares[s][0]) * nameCount / 1000
+// names is how many of a world's names a split owns.
+func (s Split) names(of int) int {
+	return (shares[s][1] - shares[s][0]) * of / 1000
 }
 
 // reuses says whether the documents of a split may share names with each other:
@@ -42,8 +43,8 @@ func (s Split) reuses() bool { return s == Warm || s == Short || s == Train }
 
 // part is the part-th of so many parts of a split's names.
 func (b nameBook) part(s Split, part, parts int) *namer {
-	size := s.names() / parts
-	first := shares[s][0]*nameCount/1000 + part*size
+	size := s.names(len(b)) / parts
+	first := shares[s][0]*len(b)/1000 + part*size
 	return &namer{book: b, first: first, next: first, end: first + size}
 }
 

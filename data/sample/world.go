@@ -34,7 +34,7 @@ func NewWorld(seed uint64, opt Options) *World {
 	if err := opt.Validate(); err != nil {
 		panic(err)
 	}
-	return &World{seed: seed, opt: opt.withDefaults(), book: newNameBook(seed)}
+	return &World{seed: seed, opt: opt.withDefaults(), book: newNameBook(seed, opt.Reserved)}
 }
 
 // stream is a random source of its own for each purpose and index.

@@ -102,6 +102,71 @@ func TestPromptsAndScoresAgreeWithGeneration(t *testing.T) {
 	}
 }
 
+// Requests with one prompt that wait together compute it once, and get what each gets alone.
+func TestScoresOfOnePromptShareIt(t *testing.T) {
+	var requests []ScoreRequest
+	for q := range int32(4) {
+		for o := range int32(4) {
+			requests = append(requests, ScoreRequest{Prompt: []int32{1 + q, 2, 3, 4, 5, 6, 7, 8, 9}, Continuation: []int32{10 + o, 20 + q, 5}})
+		}
+	}
+	opt := model.InferOptions{Tokens: 128, Docs: 8, PageSize: 4}
+	e, alone := open(t, opt, Options{}), open(t, opt, Options{NoReuse: true})
+	began, release, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	hold := func(Token) { // the loop stands still until requests wait
+		close(began)
+		<-release
+	}
+	go func() {
+		_, err := e.Generate(context.Background(), Request{Prompt: []int32{1}, MaxNewTokens: 1, OnToken: hold})
+		done <- err
+	}()
+	<-began
+	var got []ScoreResult
+	go func() {
+		var err error
+		got, err = e.Score(context.Background(), requests)
+		done <- err
+	}()
+	for e.Stats().Waiting < len(requests) {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range requests {
+		want, err := alone.Score(context.Background(), []ScoreRequest{r})
+		if err != nil || !reflect.DeepEqual(got[i], want[0]) {
+			t.Errorf("request %d: %v, alone %v, %v", i, got[i], want, err)
+		}
+	}
+	if s := e.Stats(); s.Cached != 12*8 { // eight of nine tokens fill pages; the first of each four computes them
+		t.Errorf("%d prompt tokens were found in the cache, want %d", s.Cached, 12*8)
+	}
+}
+
+func TestFirstsAhead(t *testing.T) {
+	prompts := map[rune][]int32{'a': {1}, 'b': {1, 2}, 'c': {3}}
+	for _, c := range []struct {
+		in    string
+		block int
+		want  []int
+	}{
+		{"aaabbbcc", 2, []int{0, 3, 1, 2, 4, 5, 6, 7}}, {"aaabbbcc", 9, []int{0, 3, 6, 1, 2, 4, 5, 7}}, {"abcabc", 1, []int{0, 1, 2, 3, 4, 5}}, {"", 4, []int{}},
+	} {
+		var requests []ScoreRequest
+		for _, p := range c.in {
+			requests = append(requests, ScoreRequest{Prompt: prompts[p]})
+		}
+		if got := firstsAhead(requests, c.block); !slices.Equal(got, c.want) {
+			t.Errorf("%s by %d: %v, want %v", c.in, c.block, got, c.want)
+		}
+	}
+}
+
 // A score takes over what is in the cache, and runs beside what generates: neither waits for the other's end.
 func TestScoreRunsBesideGeneration(t *testing.T) {
 	e := open(t, model.InferOptions{Tokens: 64, Docs: 4, PageSize: 4}, Options{})

@@ -9,8 +9,9 @@ import (
 
 // Score computes the log-probabilities of given continuations, in the order of the requests. They run beside all else. At most twice
 // as many as the engine computes together are handed over, so that some always wait, and who generates meanwhile waits behind no more
-// than these; a beginning that is in the cache is not computed again. The first failure ends the rest. A request takes as many positions of the window as it has tokens,
-// without the last.
+// than these. A beginning that is in the cache is not computed again: of requests with one prompt, as the options of a question are,
+// the first of each goes ahead. The first failure ends the rest. A request takes as many positions of the window as it has tokens, without
+// the last.
 func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreResult, error) {
 	for i, r := range requests {
 		if err := e.checkScore(i, r); err != nil {
@@ -31,7 +32,7 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 			}
 		})
 	}
-	for i := range requests {
+	for _, i := range firstsAhead(requests, e.seats) {
 		next <- i
 	}
 	close(next)
@@ -43,6 +44,27 @@ func (e *Engine) Score(ctx context.Context, requests []ScoreRequest) ([]ScoreRes
 		return nil, err
 	}
 	return out, nil
+}
+
+// firstsAhead orders requests in blocks of so many prompts: the first request of each of them, then the others, which find the
+// prompt in the cache. Question by question, the options of each would wait for its first, and steps would be small.
+func firstsAhead(requests []ScoreRequest, block int) []int {
+	order := make([]int, 0, len(requests))
+	seen, rest := map[string]bool{}, []int(nil)
+	for i, r := range requests {
+		key := tokenKey(r.Prompt)
+		if seen[key] {
+			rest = append(rest, i)
+			continue
+		}
+		if len(seen) == block {
+			order, rest = append(order, rest...), rest[:0]
+			clear(seen)
+		}
+		seen[key] = true
+		order = append(order, i)
+	}
+	return append(order, rest...)
 }
 
 func (e *Engine) checkScore(i int, r ScoreRequest) error {
