@@ -178,15 +178,24 @@ const hexDigits = "0123456789abcdef"
 // UTF-8 as U+FFFD, so that equal strings always give equal bytes.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	from := 0 // what lies between it and i goes as it is, in one piece
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			dst = utf8.AppendRune(dst, r) // U+FFFD for what is invalid
-			i += n
+		if itself[c] {
+			i++
 			continue
 		}
+		r, n := rune(c), 1
+		if c >= utf8.RuneSelf {
+			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+		}
+		dst = append(dst, s[from:i]...)
 		switch {
+		case r == utf8.RuneError:
+			dst = utf8.AppendRune(dst, r)
 		case c == '"' || c == '\\':
 			dst = append(dst, '\\', c)
 		case c == '\n':
@@ -195,12 +204,19 @@ func appendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'r')
 		case c == '\t':
 			dst = append(dst, '\\', 't')
-		case c < 0x20 || c == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		default:
-			dst = append(dst, c)
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
-		i++
+		i += n
+		from = i
 	}
-	return append(dst, '"')
+	return append(append(dst, s[from:]...), '"')
 }
+
+// itself are the bytes that stand for themselves between quotes.
+var itself = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c >= 0x20 && c < 0x7f && c != '"' && c != '\\'
+	}
+	return is
+}()

@@ -13,6 +13,7 @@ import (
 	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/kernels/device"
 	"github.com/primer-lm/primer/model"
+	"github.com/primer-lm/primer/model/hf"
 	"github.com/primer-lm/primer/synth"
 	"github.com/primer-lm/primer/tokenizer"
 	"github.com/primer-lm/primer/train"
@@ -40,6 +41,11 @@ type quickstart struct {
 func Quickstart(ctx context.Context, s Settings) (*Report, error) {
 	q := &quickstart{Settings: s, report: &Report{Seed: s.Seed}}
 	began := time.Now()
+	if s.Base != "" { // before an earlier quickstart is moved
+		if _, err := hf.ReadConfig(s.Base); err != nil {
+			return nil, fmt.Errorf("base: %w", err)
+		}
+	}
 	if err := q.open(); err != nil {
 		return nil, err
 	}

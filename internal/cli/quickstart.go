@@ -29,6 +29,9 @@ func Quickstart(stdio IO) *cobra.Command {
 			"  quickstart --make-base my-base && quickstart --base my-base",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if makeBase != "" && (s.Base != "" || seeds > 0) {
+				return usage("--make-base trains a base and does nothing else: it goes with neither --base nor --seeds")
+			}
 			b, err := openDevice(s.Device) // for its error, before minutes of work
 			if err != nil {
 				return err
@@ -71,7 +74,5 @@ func Quickstart(stdio IO) *cobra.Command {
 	f.StringVar(&s.Out, "out", s.Out, "`directory` for runs, corpora and the report")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	deviceFlag(cmd, &s.Device)
-	cmd.MarkFlagsMutuallyExclusive("make-base", "base")
-	cmd.MarkFlagsMutuallyExclusive("make-base", "seeds")
 	return cmd
 }
