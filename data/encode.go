@@ -187,7 +187,7 @@ func appendString(dst []byte, s string) []byte {
 		}
 		r, n := rune(c), 1
 		if c >= utf8.RuneSelf {
-			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError {
 				i += n
 				continue
 			}

@@ -195,3 +195,20 @@ func FuzzDecodeChain(f *testing.F) {
 		}
 	})
 }
+
+// What is quoted has the shortest escapes, and U+FFFD for each byte that is no UTF-8; what lies between goes as it is.
+func TestQuoting(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       `""`,
+		"plain":                  `"plain"`,
+		"\"a\\b\"":               `"\"a\\b\""`,
+		"\n\r\t\x00\x1f\x7f":     `"\n\r\t\u0000\u001f\u007f"`,
+		"é你🙂\u2028":              "\"é你🙂\u2028\"",
+		"a\xffb\xc3\xe2\x82 end": "\"a\ufffdb\ufffd\ufffd\ufffd end\"",
+		"real \ufffd":            "\"real \ufffd\"",
+	} {
+		if got := string(appendString(nil, in)); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}

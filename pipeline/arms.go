@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/mix"
@@ -91,26 +90,30 @@ func (q *quickstart) rawTexts() ([]string, error) {
 	return out, nil
 }
 
-func (q *quickstart) augmentedTexts() ([]string, error) {
-	return q.render(slices.Values(q.chains)), nil
-}
+func (q *quickstart) augmentedTexts() ([]string, error) { return render(q.chains, q.Seed), nil }
 
 func (q *quickstart) tuningTexts() ([]string, error) {
+	chains, err := chainsOf(q.tuning, q.Rounds)
+	return render(chains, q.Seed), err
+}
+
+// chainsOf groups examples by dataset, so many a chain.
+func chainsOf(examples []data.Example, shots int) ([]data.Chain, error) {
 	var chains []data.Chain
-	for c, err := range templates.Group(data.All(q.tuning), q.Rounds) {
+	for c, err := range templates.Group(data.All(examples), shots) {
 		if err != nil {
 			return nil, err
 		}
 		chains = append(chains, c)
 	}
-	return q.render(slices.Values(chains)), nil
+	return chains, nil
 }
 
 // render takes the small set of templates: a model of this size sees each pattern of the full set once or never.
-func (q *quickstart) render(chains func(func(data.Chain) bool)) []string {
+func render(chains []data.Chain, seed uint64) []string {
 	var out []string
-	for c := range chains {
-		if r := templates.Small().Render(&c, q.Seed); r.Text != "" {
+	for i := range chains {
+		if r := templates.Small().Render(&chains[i], seed); r.Text != "" {
 			out = append(out, r.Text)
 		}
 	}

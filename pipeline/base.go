@@ -15,8 +15,8 @@ import (
 	"github.com/primer-lm/primer/data"
 	"github.com/primer-lm/primer/data/mix"
 	"github.com/primer-lm/primer/data/sample"
-	"github.com/primer-lm/primer/data/templates"
 	"github.com/primer-lm/primer/internal/durable"
+	"github.com/primer-lm/primer/internal/progress"
 	"github.com/primer-lm/primer/kernels"
 	"github.com/primer-lm/primer/model"
 	"github.com/primer-lm/primer/model/hf"
@@ -123,14 +123,11 @@ func (q *quickstart) readings(sets []baseSet) (train.Source, error) {
 	for _, set := range sets {
 		var texts []string
 		for n, examples := range set.worlds {
-			for c, err := range templates.Group(data.All(examples), set.shots) {
-				if err != nil {
-					return nil, err
-				}
-				if r := templates.Small().Render(&c, uint64(n)); r.Text != "" {
-					texts = append(texts, r.Text)
-				}
+			chains, err := chainsOf(examples, set.shots)
+			if err != nil {
+				return nil, err
 			}
+			texts = append(texts, render(chains, uint64(n))...)
 		}
 		units, err := q.units(texts)
 		if err != nil {
@@ -138,11 +135,7 @@ func (q *quickstart) readings(sets []baseSet) (train.Source, error) {
 		}
 		parts = append(parts, mix.Part{Name: set.name, Source: units, Weight: set.share})
 	}
-	m, err := mix.New(parts, mix.Options{Seed: q.Seed, Length: int(q.BaseTrain.SeqLen), Budget: 1 << 40, Separate: true, CutLong: true})
-	if err != nil {
-		return nil, err
-	}
-	return train.Ragged(m), nil
+	return q.ragged(parts, q.BaseTrain.SeqLen)
 }
 
 // writeBase writes a checkpoint's weights as a folder in bf16, half the bytes of what training kept.
@@ -161,20 +154,12 @@ func (q *quickstart) writeBase(checkpoint, folder string, made *Made) error {
 		return err
 	}
 	tensor := func(v model.View, w io.Writer) error { return m.WriteView(w, m.State().Master, v.Name, kernels.BF16) }
-	raw, err := json.MarshalIndent(made, "", "  ")
-	if err != nil {
-		return err
-	}
 	return durable.CommitDir(durable.OS, folder, func(dir *durable.Dir) error {
-		if err := dir.WriteFile(madeName, whole(append(raw, '\n'))); err != nil {
+		if err := dir.WriteFile(madeName, indented(made)); err != nil {
 			return err
 		}
 		return hf.WriteFolder(dir, hf.Output{Config: from.Config, DType: "BF16", Tokenizer: q.tok.JSON(), Tensor: tensor})
 	})
-}
-
-func whole(b []byte) func(io.Writer) error {
-	return func(w io.Writer) error { _, err := w.Write(b); return err }
 }
 
 // base is the folder of the base: the one that was given, or the embedded one, written out.
@@ -196,7 +181,7 @@ func (q *quickstart) base() (string, error) {
 			if err != nil {
 				return err
 			}
-			if err := dir.WriteFile(f.Name(), whole(raw)); err != nil {
+			if err := dir.WriteFile(f.Name(), func(w io.Writer) error { _, err := w.Write(raw); return err }); err != nil {
 				return err
 			}
 		}
@@ -218,4 +203,14 @@ func readMade(folder string) (*Made, error) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, madeName), err)
 	}
 	return made, nil
+}
+
+// baseLine says what was not trained in this run.
+func (r *Report) baseLine() string {
+	if r.Base == nil {
+		return "the synthesizer was tuned from a base that was given; the three arms started from fresh weights"
+	}
+	return fmt.Sprintf("the synthesizer was tuned from a base of %.2fM parameters that had read %s tokens of texts with questions about other names, in "+
+		"layouts without tags (`make quickstart-base` trains it anew); the three arms started from fresh weights",
+		float64(r.Base.Parameters)/1e6, progress.Count(r.Base.Tokens))
 }

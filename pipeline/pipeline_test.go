@@ -21,6 +21,7 @@ func small(out string) Settings {
 	s.Model.NumHiddenLayers = 2
 	s.ArmsModel = s.Model
 	s.BaseTrain.Steps, s.BaseTrain.BatchTokens, s.BaseTrain.MicroTokens, s.BaseTrain.Rate, s.BaseTrain.Warmup = 60, 512, 512, 4e-3, 10
+	s.BaseGo = s.Go.Packages
 	s.BaseWorlds, s.WarmSteps, s.ShortSteps, s.MinLogProb = 2, 30, 10, -20
 	s.Tune.Steps, s.Tune.BatchTokens, s.Tune.MicroTokens, s.Tune.Rate, s.Tune.Warmup = 120, 512, 512, 4e-3, 10
 	s.Arms.Steps, s.Arms.BatchTokens, s.Arms.MicroTokens, s.Arms.SeqLen, s.Arms.Warmup = 6, 512, 512, 256, 2

@@ -118,11 +118,15 @@ func (r *Report) write(fsys durable.FS, dir string) error {
 }
 
 func writeJSON(fsys durable.FS, name string, v any) error {
-	return durable.WriteFile(fsys, name, func(w io.Writer) error {
+	return durable.WriteFile(fsys, name, indented(v))
+}
+
+func indented(v any) func(io.Writer) error {
+	return func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", " ")
 		return enc.Encode(v)
-	})
+	}
 }
 
 // tests are the columns of the arms' table.
@@ -187,16 +191,6 @@ func (r *Report) synthesizerLine() string {
 	return fmt.Sprintf("synthesizer: token F1 %.3f ± %.3f on %d unseen texts%s; %.1f%% of the pieces parsed, %.2f pairs a text, %.1f tokens a pair, %d of %d pairs verified",
 		r.SynthF1, r.Synthesizer.F1.Stderr, r.Synthesizer.F1.N, rounds, 100*r.ParsedShare, r.PairsPerText, r.TokensPerPair,
 		r.Verification.Kept, r.Verification.Pairs)
-}
-
-// baseLine says what was not trained in this run.
-func (r *Report) baseLine() string {
-	if r.Base == nil {
-		return "the synthesizer was tuned from a base that was given; the three arms started from fresh weights"
-	}
-	return fmt.Sprintf("the synthesizer was tuned from a base of %.2fM parameters that had read %s tokens of texts with questions about other names, in "+
-		"layouts without tags (`make quickstart-base` trains it anew); the three arms started from fresh weights",
-		float64(r.Base.Parameters)/1e6, progress.Count(r.Base.Tokens))
 }
 
 func (r *Report) leadLine() string {

@@ -25,10 +25,10 @@ func (q *quickstart) tune(ctx context.Context, st *Stage) error {
 	if err != nil {
 		return err
 	}
-	if q.report.Base, err = readMade(dir); err != nil {
-		return errors.Join(err, folder.Close())
-	}
 	defer folder.Close()
+	if q.report.Base, err = readMade(dir); err != nil {
+		return err
+	}
 	if err := hf.CheckVocabulary(folder.Config, "the sample's tokenizer", q.tok.VocabSize()); err != nil {
 		return err
 	}
@@ -77,7 +77,12 @@ func (q *quickstart) sequences(sets []tuneSet) (train.Source, error) {
 		}
 		parts = append(parts, mix.Part{Name: set.name, Source: units, Weight: set.share})
 	}
-	m, err := mix.New(parts, mix.Options{Seed: q.Seed, Length: int(q.Tune.SeqLen), Budget: 1 << 40, Separate: true, CutLong: true})
+	return q.ragged(parts, q.Tune.SeqLen)
+}
+
+// ragged mixes whole units, each a document of its own, for as long as steps are asked for.
+func (q *quickstart) ragged(parts []mix.Part, longest int64) (train.Source, error) {
+	m, err := mix.New(parts, mix.Options{Seed: q.Seed, Length: int(longest), Budget: 1 << 40, Separate: true, CutLong: true})
 	if err != nil {
 		return nil, err
 	}
